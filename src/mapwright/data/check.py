@@ -1,0 +1,223 @@
+"""The data doctor: look at every file and say what would harm training."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapwright.data.dataset import Dataset, Item, Sample
+from mapwright.errors import ImageFileError
+from mapwright.progress import progress_bar
+from mapwright.types import IGNORE
+
+Level = Literal["error", "warning", "note"]
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One thing that the doctor found.
+
+    Args:
+        level: `error` would harm training, `warning` may, `note` is good to know.
+        kind: A fixed word for programs, such as `duplicate mask`.
+        stems: The images that it concerns.
+        text: What was found.
+        advice: What to do.
+    """
+
+    level: Level
+    kind: str
+    stems: tuple[str, ...]
+    text: str
+    advice: str
+
+
+@dataclass
+class CheckReport:
+    """What `check` found.
+
+    Args:
+        images: Number of images, excluded ones not counted.
+        labelled: Number of images with a mask.
+        excluded: Stems that are left out by the description.
+        class_names: The classes.
+        class_pixels: Valid, labelled pixels per class.
+        class_images: Images in which each class occurs.
+        findings: What was found, worst first.
+    """
+
+    images: int
+    labelled: int
+    excluded: tuple[str, ...]
+    class_names: tuple[str, ...]
+    class_pixels: list[int] = field(default_factory=list)
+    class_images: list[int] = field(default_factory=list)
+    findings: list[Finding] = field(default_factory=list)
+
+    @property
+    def harmful(self) -> bool:
+        """Whether anything found would harm training."""
+        return any(finding.level == "error" for finding in self.findings)
+
+    def plain(self) -> dict[str, Any]:
+        """The report as JSON-able built-in types."""
+        return {**asdict(self), "harmful": self.harmful}
+
+
+@dataclass(frozen=True)
+class _Look:
+    """What is kept of one image after it was looked at."""
+
+    item: Item
+    image_hash: str
+    mask_hash: str | None  # None for a mask of a single class: those are equal by nature
+    counts: NDArray[np.int64]
+
+
+def check(dataset: Dataset) -> CheckReport:
+    """Look at every file of a data set; nothing is written.
+
+    Raises:
+        DatasetError: There is no image at all.
+    """
+    spec = dataset.spec
+    findings = _pairing(dataset)
+    looks = []
+    with progress_bar("check", len(dataset.items)) as progress:
+        for item in dataset.items:
+            look, found = _look_at(dataset, item)
+            findings += found
+            looks += [look] if look else []
+            progress.advance(note=item.stem)
+    findings += _duplicates(looks)
+    counts = np.array([look.counts for look in looks if look.item.mask])
+    counts = counts.reshape(-1, len(spec.classes))
+    findings += _empty_classes(spec.class_names, counts)
+    order = ("error", "warning", "note")
+    return CheckReport(
+        images=len(dataset.items),
+        labelled=len(dataset.labelled),
+        excluded=tuple(entry.stem for entry in spec.exclude),
+        class_names=spec.class_names,
+        class_pixels=counts.sum(axis=0).tolist(),
+        class_images=(counts > 0).sum(axis=0).tolist(),
+        findings=sorted(findings, key=lambda finding: order.index(finding.level)),
+    )
+
+
+def _pairing(dataset: Dataset) -> list[Finding]:
+    findings = []
+    if not dataset.labelled:
+        findings.append(
+            Finding(
+                "error", "no masks", (), "no image has a mask", "correct `masks` in dataset.toml"
+            )
+        )
+    if alone := tuple(item.stem for item in dataset.unlabelled):
+        text = f"{len(alone)} images have no mask"
+        findings.append(Finding("note", "missing mask", alone, text, "they are for prediction"))
+    if stray := tuple(path.name for path in dataset.stray_masks):
+        text = f"{len(stray)} masks have no image"
+        findings.append(
+            Finding("warning", "missing image", stray, text, "add the images or remove the masks")
+        )
+    return findings
+
+
+def _look_at(dataset: Dataset, item: Item) -> tuple[_Look | None, list[Finding]]:
+    """Read one image, with its mask if it has one."""
+    try:
+        if item.mask:
+            sample = dataset.read(item)
+        else:
+            image = dataset.read_image(item).masked()
+            nothing = np.full(image.shape[1:], IGNORE, np.uint8)
+            sample = Sample(image, nothing, nothing)
+    except ImageFileError as error:
+        advice = error.fix or "look at the file"
+        text = f"{error.what} ({error.where})"
+        return None, [Finding("error", "unusable file", (item.stem,), text, advice)]
+    counts = np.bincount(sample.mask.ravel(), minlength=256)[: len(dataset.spec.classes)]
+    many = np.unique(sample.labels).size > 1
+    look = _Look(
+        item,
+        _digest(sample.image),
+        _digest(sample.labels) if item.mask and many else None,
+        counts.astype(np.int64),
+    )
+    return look, _contents(item, sample)
+
+
+def _contents(item: Item, sample: Sample) -> list[Finding]:
+    stems = (item.stem,)
+    valid = ~np.isnan(sample.image).any(axis=0)
+    if not valid.any():
+        advice = "exclude it in dataset.toml, or correct [valid]"
+        text = "not one pixel of the image is valid"
+        return [Finding("error", "invalid image", stems, text, advice)]
+    pixels = sample.image[:, valid]
+    if (pixels == pixels[:, :1]).all():
+        text = f"every valid pixel has the same value ({pixels[0, 0]:g})"
+        return [Finding("error", "constant image", stems, text, "exclude it in dataset.toml")]
+    if item.mask and (sample.mask == IGNORE).all():
+        text = "no valid pixel of the image has a label"
+        return [Finding("warning", "no labels", stems, text, "correct the mask or exclude it")]
+    return []
+
+
+def _duplicates(looks: Sequence[_Look]) -> list[Finding]:
+    findings = []
+    for group in _groups((look.image_hash, look) for look in looks):
+        stems = tuple(look.item.stem for look in group)
+        labelled = [look for look in group if look.item.mask]
+        same = len({look.mask_hash for look in labelled}) <= 1
+        text = f"{_and(stems)} are the same image"
+        if len(labelled) > 1 and not same:
+            advice = "one of their masks must be wrong: exclude all but the right one"
+            text += " with different masks"
+            findings.append(Finding("error", "duplicate image", stems, text, advice))
+        else:
+            advice = "exclude all but one, or they stand on both sides of a split"
+            findings.append(Finding("warning", "duplicate image", stems, text, advice))
+    for group in _groups((look.mask_hash, look) for look in looks if look.mask_hash):
+        if len({look.image_hash for look in group}) == 1:
+            continue
+        stems = tuple(look.item.stem for look in group)
+        masks = "one of the two masks" if len(stems) == 2 else "all but one of the masks"
+        text = f"{_and(stems)} have the same mask but different images: {masks} must be wrong"
+        advice = "look at them, then exclude the wrong one in dataset.toml"
+        findings.append(Finding("error", "duplicate mask", stems, text, advice))
+    return findings
+
+
+def _groups(pairs: Iterable[tuple[str | None, _Look]]) -> list[list[_Look]]:
+    found: dict[str | None, list[_Look]] = defaultdict(list)
+    for key, look in pairs:
+        found[key].append(look)
+    return [group for group in found.values() if len(group) > 1]
+
+
+def _empty_classes(names: Sequence[str], counts: NDArray[np.int64]) -> list[Finding]:
+    if not len(counts):
+        return []
+    missing = tuple(n for n, total in zip(names, counts.sum(axis=0), strict=True) if not total)
+    if not missing:
+        return []
+    text = f"no pixel of {_and(missing)} in any mask"
+    return [Finding("warning", "empty class", (), text, "remove the class or add images")]
+
+
+def _digest(array: NDArray[Any]) -> str:
+    return hashlib.sha256(str(array.shape).encode() + array.tobytes()).hexdigest()
+
+
+def _and(words: Sequence[str]) -> str:
+    if len(words) < 2:
+        return "".join(words)
+    return ", ".join(words[:-1]) + " and " + words[-1]

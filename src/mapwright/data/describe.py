@@ -1,0 +1,305 @@
+"""Look at the files of a folder and guess its `dataset.toml`, with a reason for every guess."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+
+from mapwright.data.dataset import Dataset, match_files, read_mask_values
+from mapwright.data.layouts import find_layout
+from mapwright.data.spec import FILE_NAME, DatasetSpec
+from mapwright.errors import DatasetError, ImageFileError
+from mapwright.io.raster import RasterInfo, inspect, read_raster
+
+_T = TypeVar("_T")
+
+Reasons = dict[str, str]
+"""Key of `dataset.toml`, such as `mask.threshold` -> why it has this value."""
+
+_LOOK_AT = 200  # files; more would make `init` slow on a large folder and change no guess
+_SOFT_SHARE = 0.8  # a mask is soft when its two extremes hold this share of all pixels
+_MAX_DISTINCT = 64  # more distinct values than this are no class codes
+_OPAQUE_SHARE = 0.5  # an alpha band is fully opaque on at least this share of pixels
+
+PALETTE = (
+    "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#edc948", "#76b7b2",
+    "#b07aa1", "#9c755f", "#ff9da7", "#86bcb6", "#8cd17d", "#d37295",
+)  # fmt: skip
+_BACKGROUND, _FOREGROUND = "#2b2f36", "#ff5a36"
+
+
+@dataclass(frozen=True)
+class Description:
+    """A guessed description and why.
+
+    Args:
+        spec: The description.
+        reasons: Why each value was chosen.
+    """
+
+    spec: DatasetSpec
+    reasons: Reasons
+
+
+def open_dataset(root: Path, spec_file: Path | None = None) -> tuple[Dataset, Reasons]:
+    """Open a folder by its `dataset.toml`, or by the guesses that `init` would write.
+
+    Args:
+        root: The data folder.
+        spec_file: A description kept elsewhere, for folders that can't be written to.
+
+    Returns:
+        The data set, and the reasons for what was guessed (empty when nothing was).
+
+    Raises:
+        DatasetError: Not a folder, or it can't be described.
+        SettingError: The description is wrong.
+    """
+    _require_folder(root)
+    path = spec_file or root / FILE_NAME
+    if path.exists() or spec_file:
+        return Dataset(root, DatasetSpec.load(path)), {}
+    description = describe(root)
+    return Dataset(root, description.spec), description.reasons
+
+
+def describe(root: Path) -> Description:
+    """Guess the description of a folder from its files.
+
+    Raises:
+        DatasetError: No images or masks are found, or they don't fit one description.
+    """
+    _require_folder(root)
+    layout, reasons = find_layout(root)
+    images = match_files(root, layout.images)
+    masks = match_files(root, layout.masks)
+    images = {stem: path for stem, path in images.items() if path not in set(masks.values())}
+    name = root.resolve().name
+    bands, alpha, nodata = _guess_bands(list(images.values()), reasons)
+    classes, mask = _guess_classes(list(masks.values()), name, reasons)
+    alone = [stem for stem in images if stem not in masks]
+    if alone:
+        shown = ", ".join(alone[:8]) + (", ..." if len(alone) > 8 else "")
+        reasons["images"] += f"; {len(alone)} have no mask and are for prediction: {shown}"
+    reasons["split"] = "one image in five validates; every image is a scene of its own"
+    spec = {
+        "name": name,
+        "images": layout.images,
+        "masks": layout.masks,
+        "bands": bands,
+        "classes": classes,
+        "mask": mask,
+        "valid": {"nodata": nodata, "alpha": alpha},
+        "split": {"by": "scene", "val": 0.2, "seed": 0},
+    }
+    return Description(DatasetSpec.parse(spec, f"the guesses for {root}"), reasons)
+
+
+def _require_folder(root: Path) -> None:
+    if not root.is_dir():
+        raise DatasetError(
+            "this is a file, not a folder" if root.exists() else "there is no such folder",
+            where=root,
+            expected="a folder with images and masks",
+            fix="give the folder that holds both",
+        )
+
+
+def _spread(paths: Sequence[Path], most: int = _LOOK_AT) -> list[Path]:
+    """At most `most` of the paths, evenly spread."""
+    step = max(1, -(-len(paths) // most))
+    return list(paths[::step])
+
+
+def _guess_bands(
+    paths: Sequence[Path], reasons: Reasons
+) -> tuple[list[dict[str, Any]], bool, float | None]:
+    """Band table, whether alpha is validity, nodata value."""
+    infos = _readable(inspect, _spread(paths))
+    counts = Counter(info.count for info in infos)
+    if len(counts) > 1:
+        rare = min(counts, key=lambda count: counts[count])
+        odd = next(info for info in infos if info.count == rare)
+        raise DatasetError(
+            f"the images do not have the same number of bands: {dict(counts)} (bands: files)",
+            where=odd.path,
+            expected="one set of bands for all images",
+            fix="move the odd files out, or write a dataset.toml whose pattern leaves them out",
+        )
+    first = infos[0]
+    alpha = _alpha_is_validity(infos, reasons)
+    names = _band_names(first, alpha, reasons)
+    bands = [
+        {"name": name, "index": i}
+        for i, name in enumerate(names, start=1)
+        if not (alpha and i == first.alpha)
+    ]
+    nodata = next((info.nodata for info in infos if info.nodata is not None), None)
+    reasons["valid.nodata"] = (
+        "no file declares a nodata value (NaN never counts)"
+        if nodata is None
+        else "declared by the image files"
+    )
+    return bands, alpha, nodata
+
+
+def _alpha_is_validity(infos: Sequence[RasterInfo], reasons: Reasons) -> bool:
+    """Some files call their fourth band alpha when it is near infrared: look at the values."""
+    band = infos[0].alpha
+    if band is None:
+        reasons["valid.alpha"] = "the files have no alpha band"
+        return False
+    looked = infos[:: max(1, len(infos) // 10)]
+    top = float(np.iinfo(infos[0].dtype).max) if "int" in infos[0].dtype else 1.0
+    alphas = _readable(lambda path: read_raster(path, [band]), [info.path for info in looked])
+    values = np.concatenate([raster.pixels.ravel() for raster in alphas])
+    opaque = float((values == top).mean())
+    if opaque < _OPAQUE_SHARE:
+        reasons["valid.alpha"] = (
+            f"the files call band {band} alpha, but only {opaque:.0%} of it is opaque: a band"
+        )
+        return False
+    invalid = float((values == 0).mean())
+    reasons["valid.alpha"] = (
+        f"band {band} is alpha ({opaque:.0%} opaque, {invalid:.1%} fully transparent): "
+        "it says where pixels are valid and is no band to learn from"
+    )
+    return True
+
+
+def _band_names(info: RasterInfo, alpha: bool, reasons: Reasons) -> list[str]:
+    named = [name if name != "alpha" or alpha else "" for name in info.names]
+    colours = info.count - int(alpha)
+    if all(named):
+        reasons["bands"] = "names as the files give them"
+        return _distinct(named)
+    if colours == 1:
+        reasons["bands"] = "one unnamed band"
+        return ["grey", "alpha"][: info.count]
+    if colours in (3, 4) and not any(n for n in named if n not in ("red", "green", "blue")):
+        reasons["bands"] = "unnamed; taken for red, green, blue" + (", nir" * (colours == 4))
+        return ["red", "green", "blue", "nir"][:colours] + ["alpha"] * int(alpha)
+    reasons["bands"] = "the files name no bands: give them their names"
+    return _distinct([name or f"band_{i}" for i, name in enumerate(named, start=1)])
+
+
+def _distinct(names: Sequence[str]) -> list[str]:
+    """Append the position to names that occur twice."""
+    counts = Counter(names)
+    return [n if counts[n] == 1 else f"{n}_{i}" for i, n in enumerate(names, start=1)]
+
+
+def _guess_classes(
+    paths: Sequence[Path], name: str, reasons: Reasons
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Class table and [mask] table, from the values that the masks hold."""
+    counts, nodata = _mask_values(_spread(paths))
+    values = sorted(counts)
+    total = sum(counts.values())
+    low, high = values[0], values[-1]
+    extremes = (counts[low] + counts[high]) / total
+    positive = _singular(name)
+    reasons["classes"] = f"mask values found: {_listed(counts)}"
+    if len(values) > 16 and extremes >= _SOFT_SHARE:
+        middle = (low + high + 1) // 2
+        soft = 1 - extremes
+        reasons["mask.threshold"] = (
+            f"{len(values)} distinct values, {extremes:.1%} of the pixels at {low} and {high}: "
+            f"soft edges ({soft:.1%}), so a value >= {middle} is {positive}"
+        )
+        reasons["classes"] = f"two classes; {positive!r} is named after the folder"
+        return _two_classes(low, high, positive), {"threshold": float(middle)}
+    if len(values) > _MAX_DISTINCT:
+        raise DatasetError(
+            f"the masks hold {len(values)} distinct values, too many for class codes",
+            where=paths[0],
+            expected=f"at most {_MAX_DISTINCT} class values, or a soft mask of two classes",
+            fix="check that this is the folder of masks; write dataset.toml by hand if it is",
+        )
+    ignore = _guess_ignore(counts, nodata, reasons)
+    kept = [value for value in values if value not in ignore]
+    if len(kept) == 2 and kept[0] == 0:
+        reasons["classes"] += f"; {positive!r} is named after the folder"
+        return _two_classes(kept[0], kept[1], positive), {"ignore": ignore}
+    return _many_classes(kept), {"ignore": ignore}
+
+
+def _mask_values(paths: Sequence[Path]) -> tuple[Counter[int], float | None]:
+    counts: Counter[int] = Counter()
+    infos = _readable(inspect, paths)
+    nodata = next((info.nodata for info in infos if info.nodata is not None), None)
+    for path, pixels in _readable(lambda path: (path, read_mask_values(path)), paths):
+        found, numbers = np.unique(pixels[np.isfinite(pixels)], return_counts=True)
+        if not np.array_equal(found, np.round(found)):
+            raise DatasetError(
+                f"the mask holds values that are not whole numbers, such as {found[0]:g}",
+                where=path,
+                expected="class codes, or a soft mask of 0..255",
+                fix="check that this is the folder of masks",
+            )
+        counts.update(dict(zip(map(int, found), map(int, numbers), strict=True)))
+    return counts, nodata
+
+
+def _guess_ignore(counts: Counter[int], nodata: float | None, reasons: Reasons) -> list[int]:
+    if nodata is not None and nodata in counts and len(counts) > 2:
+        reasons["mask.ignore"] = f"the mask files declare {nodata:g} as nodata"
+        return [int(nodata)]
+    share = counts.get(0, 0) / sum(counts.values())
+    if len(counts) > 3 and 0 < share < 0.01:
+        reasons["mask.ignore"] = f"0 covers only {share:.2%}: taken for unlabelled"
+        return [0]
+    reasons["mask.ignore"] = "no value looks like unlabelled"
+    return []
+
+
+def _two_classes(low: int, high: int, positive: str) -> list[dict[str, Any]]:
+    return [
+        {"name": "background", "values": [low], "color": _BACKGROUND},
+        {"name": positive, "values": [high], "color": _FOREGROUND},
+    ]
+
+
+def _many_classes(values: Sequence[int]) -> list[dict[str, Any]]:
+    if len(values) < 2:
+        raise DatasetError(
+            f"all masks hold one value only: {list(values)}",
+            expected="at least two classes",
+            fix="check that this is the folder of masks",
+        )
+    return [
+        {"name": f"class {v}", "values": [v], "color": PALETTE[i % len(PALETTE)]}
+        for i, v in enumerate(values)
+    ]
+
+
+def _singular(name: str) -> str:
+    """The positive class after the folder: `roofs` -> `roof`."""
+    word = name.lower().replace("_", " ").strip()
+    if word in {"data", "dataset", "train", "training", "images", ""} or not word[0].isalpha():
+        return "foreground"
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+
+
+def _listed(counts: Counter[int]) -> str:
+    total = sum(counts.values())
+    return ", ".join(f"{value} ({counts[value] / total:.1%})" for value in sorted(counts)[:16])
+
+
+def _readable(read: Callable[[Path], _T], paths: Sequence[Path]) -> list[_T]:
+    """Read what can be read; `check` is the one to report a damaged file, so guessing goes on."""
+    results: list[_T] = []
+    failure: ImageFileError | None = None
+    for path in paths:
+        try:
+            results.append(read(path))
+        except ImageFileError as error:
+            failure = error
+    if failure and not results:
+        raise failure
+    return results

@@ -1,0 +1,124 @@
+"""Find which files of a folder are images and which are their masks."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from mapwright.errors import DatasetError
+from mapwright.io.raster import SUFFIXES, inspect
+
+_MASK_WORDS = re.compile(r"mask|label|truth|(^|[_\-. ])gt([_\-. ]|$)|^ann|annot|target|segment", re.I)
+_MAX_DEPTH = 4  # folders below the root
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Where images and masks are.
+
+    Args:
+        images: Pattern below the root, with one `*`.
+        masks: Pattern below the root, with one `*`.
+    """
+
+    images: str
+    masks: str
+
+
+@dataclass(frozen=True)
+class _Group:
+    """Files of one folder that differ only in what `*` stands for."""
+
+    pattern: str
+    files: dict[str, Path]
+
+    @property
+    def says_mask(self) -> bool:
+        return bool(_MASK_WORDS.search(self.pattern))
+
+
+def find_layout(root: Path) -> tuple[Layout, dict[str, str]]:
+    """Find the pair of file groups that share the most stems.
+
+    Returns:
+        The layout, and the reasons for `images` and `masks`.
+
+    Raises:
+        DatasetError: No image is found, or no group of masks fits the images.
+    """
+    groups = list(_groups(root))
+    if not groups:
+        raise DatasetError(
+            "no image found",
+            where=root,
+            expected="files with an ending such as " + ", ".join(sorted(SUFFIXES)),
+            fix="give the folder that holds the images and the masks",
+        )
+    pairs = [
+        (len(a.files.keys() & b.files.keys()), _mask_evidence(a, b), a, b)
+        for a in groups
+        for b in groups
+        if a is not b
+    ]
+    likely = [pair for pair in pairs if pair[0] and pair[1] > 0]
+    if not likely:
+        raise DatasetError(
+            "no masks found that fit the images",
+            where=root,
+            expected="two folders, or two endings such as _sat and _mask, with equal stems",
+            fix="write a dataset.toml that names both patterns; groups found: "
+            + ", ".join(f"{group.pattern} ({len(group.files)})" for group in groups[:6]),
+        )
+    shared, _, images, masks = max(likely, key=lambda pair: (pair[0], pair[1]))
+    reasons = {
+        "images": f"{len(images.files)} files",
+        "masks": f"{len(masks.files)} files, {shared} with the stem of an image; "
+        + ("the name says masks" if masks.says_mask else "one band of few values"),
+    }
+    return Layout(images.pattern, masks.pattern), reasons
+
+
+def _groups(root: Path) -> Iterator[_Group]:
+    folders: dict[Path, list[Path]] = defaultdict(list)
+    for path in sorted(root.rglob("*")):
+        relative = path.relative_to(root)
+        if path.suffix.lower() in SUFFIXES and len(relative.parts) <= _MAX_DEPTH:
+            folders[relative.parent].append(path)
+    for folder, paths in folders.items():
+        for tail, files in _by_ending(paths).items():
+            pattern = (folder / f"*{tail}").as_posix()
+            yield _Group(pattern, files)
+
+
+def _by_ending(paths: list[Path]) -> dict[str, dict[str, Path]]:
+    """Split one folder's files into groups: by the last word of the stem if that says mask."""
+    words = Counter(_last_word(path) for path in paths)
+    if not any(_MASK_WORDS.search(word) for word in words if word):
+        endings = {path.suffix for path in paths}
+        tail = endings.pop() if len(endings) == 1 else ""
+        return {tail: {path.stem: path for path in paths}}
+    groups: dict[str, dict[str, Path]] = defaultdict(dict)
+    for path in paths:
+        word = _last_word(path)
+        tail = f"_{word}" if word and words[word] > 1 or _MASK_WORDS.search(word) else ""
+        groups[tail + path.suffix][path.stem.removesuffix(tail)] = path
+    return groups
+
+
+def _last_word(path: Path) -> str:
+    _, separator, word = path.stem.rpartition("_")
+    return word if separator else ""
+
+
+def _mask_evidence(images: _Group, masks: _Group) -> int:
+    """How likely the second group holds the masks of the first; 0 or less = it does not."""
+    if images.says_mask and not masks.says_mask:
+        return 0
+    band = inspect(next(iter(masks.files.values())))
+    other = inspect(next(iter(images.files.values())))
+    whole_numbers = "int" in band.dtype
+    evidence = 4 * int(masks.says_mask) - 4 * int(images.says_mask)
+    return evidence + int(band.count == 1 and whole_numbers) + int(other.count > band.count) - 1

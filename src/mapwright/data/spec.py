@@ -1,0 +1,229 @@
+"""`dataset.toml`: what the files, bands, classes and invalid values of a folder are."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import Field, model_validator
+
+from mapwright.data.config import Config, read_toml
+from mapwright.errors import ImageFileError
+from mapwright.io.maps import Legend
+from mapwright.types import IGNORE, MAX_CLASSES, ClassIndex
+
+FILE_NAME = "dataset.toml"
+
+Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+class Band(Config):
+    """One band of the images.
+
+    Args:
+        name: How the band is known everywhere, such as `red` or `nir`.
+        index: 1-based position in the file.
+        use: Whether the model sees it.
+        scale: Physical value = file value * scale + offset.
+        offset: See `scale`.
+        unit: Unit of the physical value, such as `reflectance` or `kelvin`.
+    """
+
+    name: str
+    index: int = Field(ge=1)
+    use: bool = True
+    scale: float = 1.0
+    offset: float = 0.0
+    unit: str | None = None
+
+
+class Class(Config):
+    """One class of the masks.
+
+    Args:
+        name: How people call it.
+        values: The mask values that mean this class; maps are written with the first.
+        color: Colour in maps and figures, `#rrggbb`.
+    """
+
+    name: str
+    values: tuple[int, ...] = Field(min_length=1)
+    color: Color
+
+
+class Mask(Config):
+    """How masks are read.
+
+    Args:
+        source: `file`: a raster of its own for each image.
+        threshold: For soft masks of two classes: a value >= threshold is the second class.
+        ignore: Mask values that count nowhere.
+    """
+
+    source: Literal["file"] = "file"
+    threshold: float | None = None
+    ignore: tuple[int, ...] = ()
+
+
+class Validity(Config):
+    """Which pixels of the images hold no measurement; NaN never does.
+
+    Args:
+        nodata: The value that means "no measurement" in any band that is used.
+        alpha: Whether the alpha band says where pixels are valid (above 0).
+    """
+
+    nodata: float | None = None
+    alpha: bool = False
+
+
+class Split(Config):
+    """How images are divided into training and validation.
+
+    Args:
+        by: `scene`: every image is a scene of its own and stands on one side only.
+        val: Share of the images (below 1) or number of images (1 or more) to validate on.
+        seed: Seed of the draw.
+    """
+
+    by: Literal["scene"] = "scene"
+    val: float = Field(default=0.2, ge=0)
+    seed: int = Field(default=0, ge=0)
+
+
+class Exclude(Config):
+    """An image that is left out, and why."""
+
+    stem: str
+    why: str
+
+
+class DatasetSpec(Config):
+    """A whole `dataset.toml`.
+
+    Args:
+        name: Name of the data set.
+        images: Pattern of the image files below the folder, with one `*`.
+        masks: Pattern of the mask files; what `*` stands for must be equal in a pair.
+        exclude: Images that are left out, each with a reason.
+        bands: The bands in file order.
+        classes: The classes in index order.
+        mask: How masks are read.
+        valid: Which pixels hold no measurement.
+        split: How images are divided.
+    """
+
+    name: str
+    images: str
+    masks: str | None = None
+    exclude: tuple[Exclude, ...] = ()
+    bands: tuple[Band, ...] = Field(min_length=1)
+    classes: tuple[Class, ...] = Field(min_length=2, max_length=MAX_CLASSES)
+    mask: Mask = Mask()
+    valid: Validity = Validity()
+    split: Split = Split()
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        for pattern in filter(None, (self.images, self.masks)):
+            if pattern.count("*") != 1:
+                raise ValueError(f"pattern {pattern!r} must hold exactly one *")
+        _require_unique("band name", [band.name for band in self.bands])
+        _require_unique("class name", [c.name for c in self.classes])
+        values = [value for c in self.classes for value in c.values]
+        _require_unique("mask value", [*values, *self.mask.ignore])
+        if not self.used:
+            raise ValueError("no band has use = true")
+        if self.mask.threshold is not None and len(self.classes) != 2:
+            raise ValueError(f"a threshold needs two classes, not {len(self.classes)}")
+        return self
+
+    @classmethod
+    def load(cls, path: Path) -> Self:
+        """Read a `dataset.toml`.
+
+        Raises:
+            SettingError: Unreadable, or a key or value is wrong.
+        """
+        return cls.parse(read_toml(path), path)
+
+    @property
+    def used(self) -> tuple[Band, ...]:
+        """The bands that the model sees, in file order."""
+        return tuple(band for band in self.bands if band.use)
+
+    @property
+    def band_names(self) -> tuple[str, ...]:
+        """Names of the bands that the model sees."""
+        return tuple(band.name for band in self.used)
+
+    @property
+    def class_names(self) -> tuple[str, ...]:
+        """Names of the classes, in index order."""
+        return tuple(c.name for c in self.classes)
+
+    @property
+    def colors(self) -> tuple[str, ...]:
+        """Colours of the classes, in index order."""
+        return tuple(c.color for c in self.classes)
+
+    @property
+    def legend(self) -> Legend:
+        """The values that maps are written with.
+
+        An invalid pixel gets the first ignore value, else 255, else the highest free byte.
+        """
+        values = tuple(c.values[0] for c in self.classes)
+        choices = (*self.mask.ignore, 255, *range(254, -1, -1), 65535)
+        free = next(v for v in choices if v >= 0 and v not in values)
+        return Legend(values, self.class_names, self.colors, free)
+
+    def decode(self, values: NDArray[Any], where: object) -> ClassIndex:
+        """Mask values as they stand in the file to class indices.
+
+        Args:
+            values: (H, W) of any number type.
+            where: The file, for messages.
+
+        Returns:
+            (H, W) uint8 class indices; `IGNORE` where the value is to be ignored or is NaN.
+
+        Raises:
+            ImageFileError: A value belongs to no class and is not ignored.
+        """
+        classes = np.full(values.shape, IGNORE, np.uint8)
+        known = np.isin(values, self.mask.ignore)
+        if values.dtype.kind == "f":
+            known |= np.isnan(values)
+        if self.mask.threshold is not None:
+            classes[~known] = (values[~known] >= self.mask.threshold).astype(np.uint8)
+            return classes
+        for index, entry in enumerate(self.classes):
+            here = np.isin(values, entry.values)
+            classes[here] = index
+            known |= here
+        if not known.all():
+            raise self._undeclared(values[~known], where)
+        return classes
+
+    def _undeclared(self, values: NDArray[Any], where: object) -> ImageFileError:
+        found, counts = np.unique(values, return_counts=True)
+        listed = ", ".join(f"{v:g} ({n} pixels)" for v, n in zip(found[:5], counts[:5], strict=True))
+        more = f" and {len(found) - 5} further values" if len(found) > 5 else ""
+        declared = [f"{c.name} {list(c.values)}" for c in self.classes]
+        return ImageFileError(
+            f"the mask holds values that no class declares: {listed}{more}",
+            where=where,
+            expected=", ".join([*declared, f"ignored {list(self.mask.ignore)}"]),
+            fix="add the value to a class or to [mask] ignore in dataset.toml",
+        )
+
+
+def _require_unique(what: str, items: list[Any]) -> None:
+    seen: set[Any] = set()
+    for item in items:
+        if item in seen:
+            raise ValueError(f"{what} {item!r} is declared twice")
+        seen.add(item)

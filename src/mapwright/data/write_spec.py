@@ -1,0 +1,64 @@
+"""Write a guessed description as `dataset.toml`, each guess with its reason as a comment."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import tomlkit
+from tomlkit.items import AoT, Table
+
+from mapwright.data.describe import Description
+from mapwright.data.spec import DatasetSpec
+
+
+def to_toml(description: Description) -> str:
+    """The text of a `dataset.toml` that loads back to the same description."""
+    spec, reasons = description.spec, description.reasons
+    document = tomlkit.document()
+    document.add(tomlkit.comment("What this folder holds. Every value below is a guess that you can correct."))
+    document.add(tomlkit.comment("Leave an image out with:"))
+    document.add(tomlkit.comment('exclude = [{ stem = "NAME", why = "the reason" }]'))
+    document.add(tomlkit.nl())
+    _put(document, "name", spec.name, "the name of the folder")
+    _put(document, "images", spec.images, reasons.get("images"))
+    if spec.masks:
+        _put(document, "masks", spec.masks, reasons.get("masks"))
+    if spec.exclude:
+        document.add("exclude", tomlkit.item([entry.plain() for entry in spec.exclude]))
+    document.add("bands", _tables(spec, "bands", reasons.get("bands")))
+    document.add("classes", _tables(spec, "classes", reasons.get("classes")))
+    for name in ("mask", "valid", "split"):
+        table = tomlkit.table()
+        _comment(table, reasons.get(name))
+        for key, value in _given(getattr(spec, name).plain()).items():
+            _put(table, key, value, reasons.get(f"{name}.{key}"))
+        document.add(name, table)
+    return tomlkit.dumps(document)
+
+
+def _tables(spec: DatasetSpec, name: str, reason: str | None) -> AoT:
+    array = tomlkit.aot()
+    for number, entry in enumerate(getattr(spec, name)):
+        table = tomlkit.table()
+        if number == 0:
+            _comment(table, reason)
+        for key, value in entry.model_dump(mode="json", exclude_defaults=True).items():
+            table.add(key, value)
+        array.append(table)
+    return array
+
+
+def _put(target: Any, key: str, value: Any, reason: str | None) -> None:
+    """A comment line, then the value: long reasons stay readable above it."""
+    _comment(target, reason)
+    target.add(key, value)
+
+
+def _comment(target: tomlkit.TOMLDocument | Table, reason: str | None) -> None:
+    if reason:
+        target.add(tomlkit.comment(reason))
+
+
+def _given(values: dict[str, Any]) -> dict[str, Any]:
+    """TOML has no null: what is not set is left out."""
+    return {key: value for key, value in values.items() if value is not None}

@@ -1,0 +1,1 @@
+"""Procedural scenes with known truth, for the demo, tests and benchmarks."""

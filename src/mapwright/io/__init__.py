@@ -1,0 +1,1 @@
+"""The outside world: files in, files out. Nothing here knows about learning."""

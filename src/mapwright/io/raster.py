@@ -1,0 +1,221 @@
+"""Read any raster file as values, validity and place."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import rasterio
+from odc.geo.geobox import GeoBox
+from PIL import Image as PilImage
+from rasterio.enums import ColorInterp
+from rasterio.errors import NotGeoreferencedWarning, RasterioError
+
+from mapwright.errors import ImageFileError
+from mapwright.types import Image, Pixels, Valid, Window
+
+SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt", ".img", ".bmp"})
+"""File name endings that are taken for images."""
+
+
+@dataclass(frozen=True)
+class RasterInfo:
+    """What a file says of itself, read without its pixels.
+
+    Args:
+        path: The file.
+        names: One name per band: the file's description, else its colour, else an empty text.
+        dtype: NumPy name of the values' type.
+        nodata: The declared nodata value, NaN included, or None.
+        alpha: 1-based index of the band that the file calls alpha, or None.
+        geobox: Shape, transform and CRS; CRS is None for a plain picture.
+    """
+
+    path: Path
+    names: tuple[str, ...]
+    dtype: str
+    nodata: float | None
+    alpha: int | None
+    geobox: GeoBox
+
+    @property
+    def count(self) -> int:
+        """Number of bands, alpha included."""
+        return len(self.names)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width in pixels."""
+        return int(self.geobox.height), int(self.geobox.width)
+
+
+@dataclass(frozen=True)
+class Raster:
+    """Pixels with their validity and place.
+
+    Args:
+        pixels: (C, H, W), values and type as in the file.
+        valid: (H, W) bool, True where every band read holds a measurement.
+        geobox: Shape, transform and CRS of these pixels.
+    """
+
+    pixels: Pixels
+    valid: Valid
+    geobox: GeoBox
+
+    def masked(self) -> Image:
+        """(C, H, W) float32, NaN where invalid."""
+        return np.where(self.valid, self.pixels, np.nan).astype(np.float32)
+
+
+def inspect(path: Path) -> RasterInfo:
+    """Read what a file says of itself.
+
+    Raises:
+        ImageFileError: The file can't be opened as a raster.
+    """
+    with open_raster(path) as source:
+        alphas = [i + 1 for i, c in enumerate(source.colorinterp) if c == ColorInterp.alpha]
+        return RasterInfo(
+            path=path,
+            names=tuple(_band_name(source, i) for i in range(source.count)),
+            dtype=str(source.dtypes[0]),
+            nodata=source.nodata,
+            alpha=alphas[0] if alphas else None,
+            geobox=GeoBox.from_rio(source),
+        )
+
+
+def read_raster(
+    path: Path,
+    bands: Sequence[int] | None = None,
+    *,
+    window: Window | None = None,
+    nodata: float | None = None,
+    alpha: bool = False,
+) -> Raster:
+    """Read bands of a file, with their validity.
+
+    A pixel is valid when alpha is above 0 (if asked for) and no band read is NaN or nodata there.
+
+    Args:
+        path: The file.
+        bands: 1-based band indices in the order wanted; None = all but alpha.
+        window: The part to read; what lies outside the file is invalid. None = all of it.
+        nodata: The value that means "no measurement", NaN included; None = no such value.
+        alpha: Whether the file's alpha band says where pixels are valid.
+
+    Raises:
+        ImageFileError: Unreadable or cut short, or it lacks a band.
+    """
+    with open_raster(path) as source:
+        alpha_band = _alpha_band(source) if alpha else None
+        wanted = tuple(bands or (i for i in source.indexes if i != alpha_band))
+        _require_bands(path, source.count, wanted)
+        full = Window(0, 0, source.height, source.width)
+        window = window or full
+        inside = window.clip(source.height, source.width)
+        place = rasterio.windows.Window(inside.col, inside.row, inside.width, inside.height)
+        pixels = source.read(wanted, window=place)
+        valid = valid_pixels(pixels, nodata)
+        if alpha_band is not None:
+            valid &= source.read(alpha_band, window=place) > 0
+        geobox = GeoBox.from_rio(source)
+    if window != full:
+        pixels, valid = _pad(pixels, valid, window, inside)
+        geobox = _shift(geobox, window)
+    return Raster(pixels, valid, geobox)
+
+
+def valid_pixels(pixels: Pixels, nodata: float | None) -> Valid:
+    """(H, W) bool, False where any band of `pixels` (C, H, W) is NaN or equals `nodata`."""
+    bad = np.isnan(pixels) if pixels.dtype.kind == "f" else np.zeros(pixels.shape, bool)
+    if nodata is not None and not math.isnan(nodata):
+        bad |= pixels == nodata
+    return ~bad.any(axis=0)
+
+
+@contextmanager
+def open_raster(path: Path, mode: str = "r", **profile: Any) -> Iterator[Any]:
+    """Open a file with rasterio; its failures become ours, plain pictures raise no warning."""
+    if mode == "r":
+        _require_whole(path)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", NotGeoreferencedWarning)
+            with rasterio.open(path, mode, **profile) as dataset:
+                yield dataset
+    except RasterioError as error:
+        if mode != "r":
+            raise OSError(str(error)) from error
+        raise _unreadable(path, str(error)) from error
+
+
+def _require_whole(path: Path) -> None:
+    """GDAL reads a cut PNG without a word, so its checksums are looked at first."""
+    if not path.is_file():
+        raise ImageFileError(
+            "there is no such file", where=path, expected="an image file", fix="check the path"
+        )
+    if path.suffix.lower() != ".png":
+        return
+    try:
+        with PilImage.open(path) as picture:
+            picture.verify()
+    except (OSError, SyntaxError) as error:
+        raise _unreadable(path, str(error)) from error
+
+
+def _unreadable(path: Path, reason: str) -> ImageFileError:
+    return ImageFileError(
+        f"the file can't be read as an image: {reason}",
+        where=path,
+        expected="a whole image file",
+        fix="copy it again from its source, or exclude it in dataset.toml",
+    )
+
+
+def _require_bands(path: Path, count: int, wanted: Sequence[int]) -> None:
+    missing = [i for i in wanted if not 1 <= i <= count]
+    if missing:
+        raise ImageFileError(
+            f"band {missing[0]} does not exist",
+            where=path,
+            expected=f"a band from 1 to {count}, which is what the file holds",
+            fix="correct the index under [[bands]] in dataset.toml",
+        )
+
+
+def _alpha_band(source: Any) -> int | None:
+    alphas = [i for i, c in zip(source.indexes, source.colorinterp, strict=True) if c == ColorInterp.alpha]
+    return int(alphas[0]) if alphas else None
+
+
+def _band_name(source: Any, index: int) -> str:
+    colours = {ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha}
+    colour = source.colorinterp[index]
+    return source.descriptions[index] or (colour.name if colour in colours else "")
+
+
+def _pad(pixels: Pixels, valid: Valid, window: Window, inside: Window) -> tuple[Pixels, Valid]:
+    """Grow what was read to the whole window; the rest is zero and invalid."""
+    top, left = inside.row - window.row, inside.col - window.col
+    place = Window(top, left, inside.height, inside.width).slices
+    whole = np.zeros((len(pixels), window.height, window.width), pixels.dtype)
+    whole_valid = np.zeros((window.height, window.width), bool)
+    if inside.height and inside.width:
+        whole[:, place[0], place[1]] = pixels
+        whole_valid[place] = valid
+    return whole, whole_valid
+
+
+def _shift(geobox: GeoBox, window: Window) -> GeoBox:
+    """The grid of a window, which may reach over the border of its image."""
+    transform = geobox.transform * type(geobox.transform).translation(window.col, window.row)
+    return GeoBox((window.height, window.width), transform, geobox.crs)

@@ -1,0 +1,1 @@
+"""Counts first, formulas after. They know no file."""

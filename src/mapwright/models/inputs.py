@@ -1,0 +1,67 @@
+"""From file values to what a network eats; part of the model, so it can't be forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+
+class Inputs(nn.Module):
+    """Standardise each band; a pixel that is invalid in any band becomes 0 in all.
+
+    Args:
+        mean: Mean per band, in file values.
+        std: Standard deviation per band, in file values.
+        nodata: The file value that means "no measurement", or None; NaN always means it.
+
+    Shape:
+        (N, C, H, W) float32 file values -> (N, C, H, W) float32 standardised values.
+    """
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, mean: Sequence[float], std: Sequence[float], nodata: float | None = None
+    ) -> None:
+        super().__init__()
+        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
+        self.nodata = nodata
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Standardise a batch."""
+        invalid = torch.isnan(image)
+        if self.nodata is not None:
+            invalid = invalid | (image == self.nodata)
+        invalid = invalid.any(dim=1, keepdim=True)
+        return torch.where(invalid, 0.0, (image - self.mean) / self.std)
+
+
+class SegmentationModel(nn.Module):
+    """Inputs and network as one: file values in, logits out, for any height and width.
+
+    Args:
+        inputs: File values to standardised values.
+        network: Standardised (N, C, H, W) to logits (N, K, H, W).
+        stride: Height and width that the network takes are multiples of this, in pixels.
+
+    Shape:
+        (N, C, H, W) float32 file values, NaN where invalid -> (N, K, H, W) float32 logits.
+    """
+
+    def __init__(self, inputs: Inputs, network: nn.Module, stride: int = 32) -> None:
+        super().__init__()
+        self.inputs, self.network, self.stride = inputs, network, stride
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits of a batch; sizes that are no multiple of the stride are padded and cut back."""
+        x = self.inputs(image)
+        height, width = x.shape[-2:]
+        down, right = -height % self.stride, -width % self.stride
+        if down or right:  # zeros after standardising: the same as invalid
+            x = nn.functional.pad(x, (0, right, 0, down))
+        logits: Tensor = self.network(x)
+        return logits[..., :height, :width]
