@@ -20,16 +20,16 @@ def ensure_torchvision() -> None:
     """Import torchvision, declaring the operators that a CPU-only torch lacks if it must."""
     global _library
     try:
-        import torchvision  # noqa: F401
+        import torchvision
     except RuntimeError as error:
         if "torchvision::nms" not in str(error):
             raise
         for name in [m for m in sys.modules if m.split(".")[0] == "torchvision"]:
             del sys.modules[name]  # the half-imported modules would be found instead
-        _library = torch.library.Library("torchvision", "DEF")
+        _library = torch.library.Library("torchvision", "DEF")  # type: ignore[no-untyped-call]
         boxes = "(Tensor dets, Tensor scores, float iou_threshold) -> Tensor"
-        _library.define("nms" + boxes)
-        _library.define("qnms" + boxes)
+        _library.define("nms" + boxes)  # type: ignore[no-untyped-call]
+        _library.define("qnms" + boxes)  # type: ignore[no-untyped-call]
         import torchvision  # noqa: F401
 
 

@@ -5,10 +5,12 @@ Axis order is always (bands, rows, columns) for one image, (batch, bands, rows, 
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
+
+_T = TypeVar("_T", bound=np.generic)
 
 IGNORE: Final = 255
 """The class index of a pixel that counts nowhere: unlabelled, nodata or padding."""
@@ -64,3 +66,13 @@ class Window(NamedTuple):
         bottom = min(self.row + self.height, height)
         right = min(self.col + self.width, width)
         return Window(row, col, max(bottom - row, 0), max(right - col, 0))
+
+    def cut(self, array: NDArray[_T], outside: float) -> NDArray[_T]:
+        """Cut this window from (..., H, W); what lies outside the array becomes `outside`."""
+        whole = np.full((*array.shape[:-2], self.height, self.width), outside, array.dtype)
+        inside = self.clip(*array.shape[-2:])
+        if inside.height and inside.width:
+            rows, cols = inside.slices
+            place = Window(inside.row - self.row, inside.col - self.col, *inside[2:])
+            whole[(..., *place.slices)] = array[(..., rows, cols)]
+        return whole

@@ -14,7 +14,7 @@ import numpy as np
 from mapwright.data.config import nearest
 from mapwright.data.spec import DatasetSpec
 from mapwright.errors import DatasetError, ImageFileError
-from mapwright.io.raster import SUFFIXES, Raster, inspect, read_raster
+from mapwright.io.raster import SUFFIXES, Raster, RasterInfo, inspect, read_raster
 from mapwright.types import IGNORE, ClassIndex, Image, Pixels, Window
 
 
@@ -31,6 +31,13 @@ class Item:
     stem: str
     image: Path
     mask: Path | None
+
+    def digest(self) -> str:
+        """SHA-256 of the bytes of image and mask."""
+        total = hashlib.sha256()
+        for path in filter(None, (self.image, self.mask)):
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+        return total.hexdigest()
 
 
 @dataclass(frozen=True)
@@ -153,13 +160,31 @@ class Dataset:
         assert item.mask is not None, f"{item.stem} has no mask"
         return self.spec.decode(read_mask_values(item.mask), item.mask)
 
-    def digest(self, items: Sequence[Item]) -> str:
-        """SHA-256 over the description and the files of `items`: says what a model saw."""
-        total = hashlib.sha256(self.spec.model_dump_json().encode())
-        for item in items:
-            for path in filter(None, (item.image, item.mask)):
-                total.update(item.stem.encode() + hashlib.sha256(path.read_bytes()).digest())
-        return total.hexdigest()
+    def digests(self, items: Sequence[Item]) -> dict[str, str]:
+        """SHA-256 of the image and mask file of each item, by stem: says what a model saw."""
+        return {item.stem: item.digest() for item in items}
+
+
+def band_indices(spec: DatasetSpec, info: RasterInfo) -> tuple[int, ...]:
+    """Where a file holds the bands that `spec` uses, 1-based.
+
+    A file whose band descriptions hold every name is read by name, in whatever order it has
+    them; any other by position.
+
+    Raises:
+        ImageFileError: A band is missing.
+    """
+    if set(spec.band_names) <= set(info.descriptions):
+        return tuple(info.descriptions.index(name) + 1 for name in spec.band_names)
+    for band in spec.used:
+        if band.index > info.count:
+            raise ImageFileError(
+                f"band {band.index} ({band.name}) does not exist",
+                where=info.path,
+                expected=f"an index from 1 to {info.count}, which is what the file holds",
+                fix="correct the index under [[bands]] in dataset.toml",
+            )
+    return tuple(band.index for band in spec.used)
 
 
 def read_bands(spec: DatasetSpec, path: Path, window: Window | None = None) -> Raster:
@@ -168,16 +193,7 @@ def read_bands(spec: DatasetSpec, path: Path, window: Window | None = None) -> R
     Raises:
         ImageFileError: Unreadable, or a band is missing.
     """
-    indices = [band.index for band in spec.used]
-    count = inspect(path).count
-    for band in spec.used:
-        if band.index > count:
-            raise ImageFileError(
-                f"band {band.index} ({band.name}) does not exist",
-                where=path,
-                expected=f"an index from 1 to {count}, which is what the file holds",
-                fix="correct the index under [[bands]] in dataset.toml",
-            )
+    indices = band_indices(spec, inspect(path))
     valid = spec.valid
     return read_raster(path, indices, window=window, nodata=valid.nodata, alpha=valid.alpha)
 
@@ -198,7 +214,8 @@ def read_mask_values(path: Path) -> Pixels:
             expected="one band of class values",
             fix="write the mask as a single-band raster",
         )
-    return bands[0]
+    first: Pixels = bands[0]
+    return first
 
 
 def match_files(root: Path, pattern: str) -> dict[str, Path]:

@@ -86,6 +86,7 @@ def describe(root: Path) -> Description:
     if alone:
         shown = ", ".join(alone[:8]) + (", ..." if len(alone) > 8 else "")
         reasons["images"] += f"; {len(alone)} have no mask and are for prediction: {shown}"
+    reasons["name"] = "the name of the folder"
     reasons["split"] = "one image in five validates; every image is a scene of its own"
     spec = {
         "name": name,

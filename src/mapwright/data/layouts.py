@@ -11,7 +11,9 @@ from pathlib import Path
 from mapwright.errors import DatasetError
 from mapwright.io.raster import SUFFIXES, inspect
 
-_MASK_WORDS = re.compile(r"mask|label|truth|(^|[_\-. ])gt([_\-. ]|$)|^ann|annot|target|segment", re.I)
+_MASK_WORDS = re.compile(
+    r"mask|label|truth|(^|[_\-. ])gt([_\-. ]|$)|^ann|annot|target|segment", re.I
+)
 _MAX_DEPTH = 4  # folders below the root
 
 
@@ -103,7 +105,7 @@ def _by_ending(paths: list[Path]) -> dict[str, dict[str, Path]]:
     groups: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in paths:
         word = _last_word(path)
-        tail = f"_{word}" if word and words[word] > 1 or _MASK_WORDS.search(word) else ""
+        tail = f"_{word}" if (word and words[word] > 1) or _MASK_WORDS.search(word) else ""
         groups[tail + path.suffix][path.stem.removesuffix(tail)] = path
     return groups
 

@@ -210,7 +210,9 @@ class DatasetSpec(Config):
 
     def _undeclared(self, values: NDArray[Any], where: object) -> ImageFileError:
         found, counts = np.unique(values, return_counts=True)
-        listed = ", ".join(f"{v:g} ({n} pixels)" for v, n in zip(found[:5], counts[:5], strict=True))
+        listed = ", ".join(
+            f"{v:g} ({n} pixels)" for v, n in zip(found[:5], counts[:5], strict=True)
+        )
         more = f" and {len(found) - 5} further values" if len(found) > 5 else ""
         declared = [f"{c.name} {list(c.values)}" for c in self.classes]
         return ImageFileError(

@@ -15,11 +15,13 @@ def to_toml(description: Description) -> str:
     """The text of a `dataset.toml` that loads back to the same description."""
     spec, reasons = description.spec, description.reasons
     document = tomlkit.document()
-    document.add(tomlkit.comment("What this folder holds. Every value below is a guess that you can correct."))
+    title = "What this folder holds."
+    guessed = " Every value below is a guess that you can correct." if reasons else ""
+    document.add(tomlkit.comment(title + guessed))
     document.add(tomlkit.comment("Leave an image out with:"))
     document.add(tomlkit.comment('exclude = [{ stem = "NAME", why = "the reason" }]'))
     document.add(tomlkit.nl())
-    _put(document, "name", spec.name, "the name of the folder")
+    _put(document, "name", spec.name, reasons.get("name"))
     _put(document, "images", spec.images, reasons.get("images"))
     if spec.masks:
         _put(document, "masks", spec.masks, reasons.get("masks"))

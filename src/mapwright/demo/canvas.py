@@ -31,7 +31,11 @@ SHADOW_STEPS = 8
 """The longest shadow has 2 ** SHADOW_STEPS drawn pixels (32 m)."""
 SHADOW_BIAS, SHADOW_SOFT = 0.15, 0.35
 """Metres that a shadow must pass above a surface to begin, and to be full."""
-STEEPEST_LIGHT = 1.75
+LEAF_GLOW = 0.3
+"""Share of the sunlight that leaves pass on whichever way they face."""
+TWIG_LIGHT = 120
+"""Sunlight behind a twig, of 255."""
+STEEPEST_LIGHT = 1.55
 """Sunlight on a face that looks straight at a low sun, as a multiple of that on level ground."""
 
 Floats = NDArray[np.float32]
@@ -73,7 +77,9 @@ class Frame:
         u, v = length / 2, width / 2
         return [self.at(-u, -v, z), self.at(u, -v, z), self.at(u, v, z), self.at(-u, v, z)]
 
-    def ellipse(self, length: float, width: float, z: float = 0.0, corners: int = 14) -> list[Point]:
+    def ellipse(
+        self, length: float, width: float, z: float = 0.0, corners: int = 14
+    ) -> list[Point]:
         """Corners of an ellipse around the origin, axes in metres."""
         turns = [2 * math.pi * i / corners for i in range(corners)]
         return [
@@ -144,6 +150,7 @@ class Canvas:
     _faces: list[_Face] = field(default_factory=list)
     _table: list[list[float]] = field(default_factory=list)
     _crowns: list[Crown] = field(default_factory=list)
+    _twigs: list[list[tuple[float, float]]] = field(default_factory=list)
 
     @property
     def extent(self) -> float:
@@ -191,6 +198,14 @@ class Canvas:
             self._faces.append(_Face(layer, corners, max(1, round(width * SCALE))))
             self._table.append(_row(paint, 0.0, 1.0, plane, roof))
 
+    def twig(self, start: Point, end: Point, width: float, paint: Paint) -> None:
+        """Put a twig: a line above everything else; it never changes the mask."""
+        # At height 0 it throws no shadow of its own: that of a solid wall would be far too dark.
+        self.stroke([self._flat(start), self._flat(end)], width, paint, Layer.PLANT)
+        sun_x, sun_y, sun_z = self.view.sun
+        ends = [(x - z * sun_x / sun_z, y - z * sun_y / sun_z, 0.0) for x, y, z in (start, end)]
+        self._twigs.append([self._project(point) for point in ends])
+
     def crown(self, crown: Crown) -> None:
         """Put leaves; they cover what is lower than they are, and never change the mask."""
         self._crowns.append(crown)
@@ -210,10 +225,10 @@ class Canvas:
         self._table += [_row(crown.paint, 0.0, 1.0, (0.0, 0.0, 0.0), False) for crown in crowns]
         table = np.array(self._table, np.float32)
         height = _heights(ids, table)
-        self._grow(crowns, first_leaf, ids, height, rng)
+        cast = self._grow(crowns, first_leaf, ids, height, rng)
         margin = round(MARGIN * SCALE)
         inner = (slice(margin, ids.shape[0] - margin),) * 2
-        lit = _lit(height, self.view)[inner]
+        lit = (_lit(height, cast, self.view) * self._veil())[inner]
         direct = table[:, _DIRECT][ids[inner]]
         leafy = ids[inner] >= first_leaf
         direct = np.where(leafy, _leaf_light(height, self.view)[inner], direct) * lit
@@ -224,6 +239,11 @@ class Canvas:
         x, y, z = point
         lean_x, lean_y = self.view.lean
         return ((x + lean_x * z + MARGIN) * SCALE, (y + lean_y * z + MARGIN) * SCALE)
+
+    def _flat(self, point: Point) -> Point:
+        """The point on the ground that is seen in the same place."""
+        x, y, z = point
+        return x + self.view.lean[0] * z, y + self.view.lean[1] * z, 0.0
 
     def _unseen(self, corners: Sequence[tuple[float, float]]) -> bool:
         side = self.size * SUPERSAMPLING + 2 * MARGIN * SCALE
@@ -265,15 +285,24 @@ class Canvas:
         ids: Ids,
         height: Floats,
         rng: np.random.Generator,
-    ) -> None:
+    ) -> Floats:
+        """Draw the leaves into `ids` and `height`; returns the heights that throw shadows."""
         clumps = noise(rng, ids.shape, {14: 1.0, 7: 0.8})
         leaves = noise(rng, ids.shape, {4: 0.8, 2: 0.6})
+        cast = height.copy()
         for number, crown in enumerate(crowns, first):
-            self._grow_one(crown, number, ids, height, clumps, leaves)
+            self._grow_one(crown, number, ids, (height, cast), (clumps, leaves))
+        return cast
 
     def _grow_one(
-        self, crown: Crown, number: int, ids: Ids, height: Floats, clumps: Floats, leaves: Floats
+        self,
+        crown: Crown,
+        number: int,
+        ids: Ids,
+        heights: tuple[Floats, Floats],
+        textures: tuple[Floats, Floats],
     ) -> None:
+        (height, cast), (clumps, leaves) = heights, textures
         top = crown.foot + crown.depth / 2
         (ax, ay), (bx, by) = (self._project((*end, top)) for end in (crown.start, crown.end))
         reach = crown.radius * SCALE
@@ -293,11 +322,23 @@ class Canvas:
         near = (x * x + y * y) / reach**2
         full = 1 - near + np.float32(0.22) * clumps[box]
         shape = 1 - np.sqrt(near) if crown.pointed else np.sqrt(np.clip(full, 0, 1))
-        bumps = min(0.12 * crown.depth + 0.08, 0.45)
-        leaf = crown.foot + crown.depth * shape + bumps * leaves[box] + bumps * clumps[box]
+        dome = crown.foot + crown.depth * shape
+        bumps = min(0.05 * crown.depth + 0.05, 0.25)
+        leaf = dome + bumps * leaves[box] + 1.3 * bumps * clumps[box]
         seen = (full > 0) & (leaf > height[box])
         height[box][seen] = leaf[seen]
+        # Single leaves throw no shadow to speak of; without them its outline stays round.
+        cast[box][seen] = dome[seen]
         ids[box][seen] = number
+
+    def _veil(self) -> Floats:
+        """Sunlight that twigs leave to the ground, 0 to 1, (rows, columns) of drawn pixels."""
+        side = self.size * SUPERSAMPLING + 2 * round(MARGIN * SCALE)
+        picture = Image.new("L", (side, side), 255)
+        pen = ImageDraw.Draw(picture)
+        for twig in self._twigs:
+            pen.line(twig, fill=TWIG_LIGHT, width=1)
+        return np.asarray(picture, np.float32) / np.float32(255)
 
     def _light(self, direct: Floats) -> Floats:
         sky = np.array(self.view.sky_rgb, np.float32) * np.float32(self.view.sky)
@@ -305,9 +346,7 @@ class Canvas:
         return np.asarray(sky + direct[..., None] * sun, np.float32)
 
 
-def noise(
-    rng: np.random.Generator, shape: tuple[int, ...], cells: Mapping[int, float]
-) -> Floats:
+def noise(rng: np.random.Generator, shape: tuple[int, ...], cells: Mapping[int, float]) -> Floats:
     """Smooth random texture with mean near 0 and standard deviation 1.
 
     Args:
@@ -334,9 +373,7 @@ def _draw_face(pen: ImageDraw.ImageDraw, face: _Face, number: int) -> None:
         pen.polygon(face.corners, fill=number)
 
 
-def _row(
-    paint: Paint, heading: float, direct: float, plane: Point, roof: bool
-) -> list[float]:
+def _row(paint: Paint, heading: float, direct: float, plane: Point, roof: bool) -> list[float]:
     cos, sin = math.cos(heading), math.sin(heading)
     along, across = (1 / (SCALE * length) for length in paint.course)
     return [
@@ -389,7 +426,7 @@ def _heights(ids: Ids, table: Floats) -> Floats:
     return np.asarray(a * columns[None, :] + b * rows[:, None] + c, np.float32)
 
 
-def _lit(height: Floats, view: View) -> Floats:
+def _lit(height: Floats, cast: Floats, view: View) -> Floats:
     """Share of the sun's disc that each pixel sees, (rows, columns), 0 in full shadow.
 
     The height of the shadow above each pixel is the highest of all heights towards the sun, each
@@ -401,7 +438,7 @@ def _lit(height: Floats, view: View) -> Floats:
     length = math.hypot(x, y)
     x, y, fall = x / length, y / length, 1 / (SCALE * length)
     shadow = np.full_like(height, -1e3)
-    _spread(shadow, height, round(x), round(y), fall)
+    _spread(shadow, cast, round(x), round(y), fall)
     for step in (2**power for power in range(SHADOW_STEPS)):
         _spread(shadow, shadow.copy(), round(x * step), round(y * step), fall * step)
     return np.asarray(np.clip(1 - (shadow - height - SHADOW_BIAS) / SHADOW_SOFT, 0, 1), np.float32)
@@ -422,7 +459,8 @@ def _leaf_light(height: Floats, view: View) -> Floats:
     dy, dx = np.gradient(height * np.float32(SCALE))
     sun_x, sun_y, sun_z = view.sun
     toward = 1 - (dx * np.float32(sun_x) + dy * np.float32(sun_y)) / np.float32(sun_z)
-    return np.asarray(np.clip(toward / np.sqrt(1 + dx * dx + dy * dy), 0, STEEPEST_LIGHT))
+    toward = np.clip(toward / np.sqrt(1 + dx * dx + dy * dy), 0, STEEPEST_LIGHT)
+    return np.asarray(LEAF_GLOW + (1 - LEAF_GLOW) * toward, np.float32)
 
 
 def _albedo(ids: Ids, table: Floats, rng: np.random.Generator) -> Floats:
@@ -437,7 +475,8 @@ def _albedo(ids: Ids, table: Floats, rng: np.random.Generator) -> Floats:
     rows, columns = (np.arange(side, dtype=np.float32) for side in ids.shape)
     along, across = (
         np.floor(
-            table[:, part.start][ids] * columns[None, :] + table[:, part.start + 1][ids] * rows[:, None]
+            table[:, part.start][ids] * columns[None, :]
+            + table[:, part.start + 1][ids] * rows[:, None]
         ).astype(np.int32)
         & 63
         for part in (_ALONG, _ACROSS)

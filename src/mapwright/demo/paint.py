@@ -34,15 +34,14 @@ class Paint:
     course: tuple[float, float] = (1.0, 1.0)
 
 
-
 def _tiled(rgb: RGB, alt: RGB, patches: float) -> Paint:
     """Clay or concrete tiles: courses along the eaves, moss or lichen in patches."""
-    return Paint(rgb, alt, patches, grain=0.07, relief=0.05, course=(0.7, 0.36))
+    return Paint(rgb, alt, patches, grain=0.05, relief=0.035, course=(0.7, 0.36))
 
 
-ORANGE = _tiled((172, 96, 66), (140, 84, 62), 0.35)
-RED = _tiled((168, 62, 50), (140, 54, 46), 0.35)
-MAROON = _tiled((112, 56, 48), (92, 54, 46), 0.4)
+ORANGE = _tiled((168, 108, 80), (138, 94, 74), 0.35)
+RED = _tiled((158, 74, 60), (134, 66, 56), 0.35)
+MAROON = _tiled((108, 62, 54), (92, 60, 52), 0.4)
 BROWN = _tiled((104, 78, 66), (84, 68, 56), 0.4)
 UMBER = _tiled((78, 64, 60), (66, 58, 52), 0.4)
 SLATE = _tiled((64, 64, 70), (74, 74, 74), 0.35)
@@ -51,7 +50,9 @@ GREY = _tiled((98, 98, 100), (84, 84, 82), 0.4)
 WEATHERED = _tiled((118, 110, 100), (92, 90, 76), 0.45)
 STRAW = _tiled((146, 122, 96), (116, 96, 76), 0.45)
 SHEET = Paint((150, 154, 158), (126, 124, 118), 0.3, grain=0.03, relief=0.05, course=(40.0, 0.5))
-CORRUGATED = Paint((176, 174, 168), (140, 132, 120), 0.35, grain=0.04, relief=0.07, course=(0.6, 30.0))
+CORRUGATED = Paint(
+    (176, 174, 168), (140, 132, 120), 0.35, grain=0.04, relief=0.07, course=(0.6, 30.0)
+)
 FELT = Paint((76, 76, 78), (98, 96, 92), 0.4, grain=0.06, relief=0.03, course=(8.0, 1.0))
 GRAVEL = Paint((136, 132, 124), (112, 108, 98), 0.4, grain=0.1)
 SEDUM = Paint((84, 82, 58), (106, 90, 66), 0.45, grain=0.14)
@@ -75,10 +76,11 @@ PAVINGS = (
     Paint((166, 156, 138), (142, 128, 106), 0.45, grain=0.11),
 )
 ASPHALTS = (
-    Paint((122, 120, 118), (108, 106, 103), 0.4, grain=0.05, relief=0.01),
-    Paint((98, 98, 100), (112, 110, 107), 0.35, grain=0.05),
-    Paint((146, 138, 124), (128, 118, 102), 0.45, grain=0.08),
-    Paint((136, 131, 124), (116, 112, 104), 0.45, grain=0.07, relief=0.05, course=(3.0, 3.0)),
+    Paint((122, 120, 117), (110, 108, 104), 0.35, grain=0.03, relief=0.02, course=(60.0, 0.7)),
+    Paint((98, 98, 99), (110, 108, 105), 0.3, grain=0.03, relief=0.03, course=(60.0, 0.5)),
+    Paint((134, 129, 120), (118, 112, 102), 0.4, grain=0.05, relief=0.03, course=(60.0, 0.9)),
+    Paint((142, 133, 118), (124, 114, 98), 0.45, grain=0.08),
+    Paint((132, 128, 121), (116, 112, 104), 0.4, grain=0.05, relief=0.03, course=(3.0, 1.5)),
 )
 SOIL = Paint((112, 94, 74), (92, 82, 60), 0.45, grain=0.13)
 BED = Paint((84, 70, 54), (72, 82, 46), 0.45, grain=0.16, relief=0.12, course=(6.0, 0.6))
@@ -109,17 +111,17 @@ ODDS: tuple[RGB, ...] = (
     (136, 134, 128),
 )
 GREENS: tuple[RGB, ...] = (
-    (70, 88, 44),
-    (56, 80, 40),
-    (84, 96, 46),
-    (96, 104, 50),
-    (62, 78, 56),
-    (46, 66, 40),
+    (60, 72, 46),
+    (50, 66, 42),
+    (68, 78, 48),
+    (82, 88, 52),
+    (56, 68, 56),
+    (44, 58, 42),
 )
 CONIFERS: tuple[RGB, ...] = ((40, 58, 44), (34, 52, 38), (52, 70, 62))
 WINTER: tuple[RGB, ...] = ((92, 82, 62), (80, 74, 56), (104, 88, 64))
-AUTUMN: tuple[RGB, ...] = ((128, 104, 44), (112, 110, 44), (122, 84, 44))
-LAWNS: tuple[RGB, ...] = ((88, 100, 54), (76, 96, 48), (100, 102, 62), (106, 100, 68), (84, 84, 56))
+AUTUMN: tuple[RGB, ...] = ((112, 98, 50), (100, 98, 50), (104, 80, 50))
+LAWNS: tuple[RGB, ...] = ((86, 92, 58), (76, 90, 52), (96, 96, 64), (102, 96, 70), (84, 82, 60))
 
 
 @dataclass(frozen=True)
@@ -176,7 +178,7 @@ def shift(rgb: RGB, factor: float, tint: Sequence[float] = (0.0, 0.0, 0.0)) -> R
 def vary(rng: np.random.Generator, paint: Paint, amount: float = 0.1) -> Paint:
     """The same surface on another house: lighter or darker, a little redder or bluer."""
     factor = math.exp(amount * rng.standard_normal())
-    tint = (0.35 * amount * rng.standard_normal(3)).tolist()
+    tint = (0.25 * amount * rng.standard_normal(3)).tolist()
     return replace(
         paint,
         rgb=shift(paint.rgb, factor, tint),
@@ -203,7 +205,7 @@ def roll_theme(rng: np.random.Generator) -> Theme:
         greens=tuple(shift(green, tone) for green in greens),
         bare=0.0 if season < 0.45 else rng.uniform(0.1, 0.7),
         trees=float(rng.gamma(2.0, 0.006)),
-        clutter=rng.uniform(4, 16),
+        clutter=rng.uniform(3, 12),
         order=rng.uniform(0.5, 1.0),
     )
 

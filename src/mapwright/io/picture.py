@@ -46,7 +46,7 @@ def as_rgb(image: Image, names: tuple[str, ...], byte_values: bool) -> Rgb:
     if not byte_values and valid.any():
         low, high = np.percentile(shown[:, valid], _STRETCH, axis=1)
         shown = (shown - low[:, None, None]) / np.maximum(high - low, 1e-9)[:, None, None] * 255
-    picture = np.nan_to_num(shown.clip(0, 255)).astype(np.uint8).transpose(1, 2, 0)
+    picture: Rgb = np.nan_to_num(shown.clip(0, 255)).astype(np.uint8).transpose(1, 2, 0)
     picture[~valid] = rgb_of(INVALID_COLOR)
     return picture
 
@@ -59,7 +59,9 @@ def color_classes(classes: ClassIndex, colors: tuple[str, ...]) -> Rgb:
     return table[classes]
 
 
-def overlay(picture: Rgb, classes: ClassIndex, colors: tuple[str, ...], strength: float = 0.4) -> Rgb:
+def overlay(
+    picture: Rgb, classes: ClassIndex, colors: tuple[str, ...], strength: float = 0.4
+) -> Rgb:
     """Lay class colours over a picture, with a solid line where the class changes.
 
     The first class of a two-class legend is the background and stays uncoloured.
@@ -77,8 +79,9 @@ def _edges(classes: ClassIndex) -> NDArray[np.bool_]:
     """(H, W) bool: pixels with another class above, below, left or right."""
     padded = np.pad(classes, 1, mode="edge")
     inner = padded[1:-1, 1:-1]
-    edge = (inner != padded[:-2, 1:-1]) | (inner != padded[2:, 1:-1])
-    return edge | (inner != padded[1:-1, :-2]) | (inner != padded[1:-1, 2:])
+    edge: NDArray[np.bool_] = (inner != padded[:-2, 1:-1]) | (inner != padded[2:, 1:-1])
+    edge |= (inner != padded[1:-1, :-2]) | (inner != padded[1:-1, 2:])
+    return edge
 
 
 def save_picture(path: Path, picture: Rgb) -> None:

@@ -23,6 +23,8 @@ from mapwright.types import Image, Pixels, Valid, Window
 SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt", ".img", ".bmp"})
 """File name endings that are taken for images."""
 
+_COLORS = frozenset({ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha})
+
 
 @dataclass(frozen=True)
 class RasterInfo:
@@ -30,7 +32,8 @@ class RasterInfo:
 
     Args:
         path: The file.
-        names: One name per band: the file's description, else its colour, else an empty text.
+        descriptions: What the file calls each band, or an empty text.
+        colors: The colour that the file gives each band (`red`, `alpha`), or an empty text.
         dtype: NumPy name of the values' type.
         nodata: The declared nodata value, NaN included, or None.
         alpha: 1-based index of the band that the file calls alpha, or None.
@@ -38,7 +41,8 @@ class RasterInfo:
     """
 
     path: Path
-    names: tuple[str, ...]
+    descriptions: tuple[str, ...]
+    colors: tuple[str, ...]
     dtype: str
     nodata: float | None
     alpha: int | None
@@ -47,7 +51,12 @@ class RasterInfo:
     @property
     def count(self) -> int:
         """Number of bands, alpha included."""
-        return len(self.names)
+        return len(self.descriptions)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """The best name that the file gives each band, or an empty text."""
+        return tuple(d or c for d, c in zip(self.descriptions, self.colors, strict=True))
 
     @property
     def size(self) -> tuple[int, int]:
@@ -81,13 +90,13 @@ def inspect(path: Path) -> RasterInfo:
         ImageFileError: The file can't be opened as a raster.
     """
     with open_raster(path) as source:
-        alphas = [i + 1 for i, c in enumerate(source.colorinterp) if c == ColorInterp.alpha]
         return RasterInfo(
             path=path,
-            names=tuple(_band_name(source, i) for i in range(source.count)),
+            descriptions=tuple(text or "" for text in source.descriptions),
+            colors=tuple(c.name if c in _COLORS else "" for c in source.colorinterp),
             dtype=str(source.dtypes[0]),
             nodata=source.nodata,
-            alpha=alphas[0] if alphas else None,
+            alpha=_alpha_band(source),
             geobox=GeoBox.from_rio(source),
         )
 
@@ -99,6 +108,7 @@ def read_raster(
     window: Window | None = None,
     nodata: float | None = None,
     alpha: bool = False,
+    step: int = 1,
 ) -> Raster:
     """Read bands of a file, with their validity.
 
@@ -110,6 +120,7 @@ def read_raster(
         window: The part to read; what lies outside the file is invalid. None = all of it.
         nodata: The value that means "no measurement", NaN included; None = no such value.
         alpha: Whether the file's alpha band says where pixels are valid.
+        step: Read every `step`-th pixel, for a quick look; only without a window.
 
     Raises:
         ImageFileError: Unreadable or cut short, or it lacks a band.
@@ -122,11 +133,14 @@ def read_raster(
         window = window or full
         inside = window.clip(source.height, source.width)
         place = rasterio.windows.Window(inside.col, inside.row, inside.width, inside.height)
-        pixels = source.read(wanted, window=place)
+        shape = -(-inside.height // step), -(-inside.width // step)
+        pixels = source.read(wanted, window=place, out_shape=(len(wanted), *shape))
         valid = valid_pixels(pixels, nodata)
         if alpha_band is not None:
-            valid &= source.read(alpha_band, window=place) > 0
+            valid &= source.read(alpha_band, window=place, out_shape=shape) > 0
         geobox = GeoBox.from_rio(source)
+    if step > 1:
+        geobox = geobox.zoom_out(step)
     if window != full:
         pixels, valid = _pad(pixels, valid, window, inside)
         geobox = _shift(geobox, window)
@@ -138,7 +152,7 @@ def valid_pixels(pixels: Pixels, nodata: float | None) -> Valid:
     bad = np.isnan(pixels) if pixels.dtype.kind == "f" else np.zeros(pixels.shape, bool)
     if nodata is not None and not math.isnan(nodata):
         bad |= pixels == nodata
-    return ~bad.any(axis=0)
+    return np.asarray(~bad.any(axis=0))
 
 
 @contextmanager
@@ -193,14 +207,8 @@ def _require_bands(path: Path, count: int, wanted: Sequence[int]) -> None:
 
 
 def _alpha_band(source: Any) -> int | None:
-    alphas = [i for i, c in zip(source.indexes, source.colorinterp, strict=True) if c == ColorInterp.alpha]
-    return int(alphas[0]) if alphas else None
-
-
-def _band_name(source: Any, index: int) -> str:
-    colours = {ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha}
-    colour = source.colorinterp[index]
-    return source.descriptions[index] or (colour.name if colour in colours else "")
+    colors = list(source.colorinterp)
+    return colors.index(ColorInterp.alpha) + 1 if ColorInterp.alpha in colors else None
 
 
 def _pad(pixels: Pixels, valid: Valid, window: Window, inside: Window) -> tuple[Pixels, Valid]:

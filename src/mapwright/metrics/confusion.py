@@ -72,7 +72,7 @@ def mean_iou(counts: Counts) -> NDArray[np.float64]:
 
 
 def _hits(counts: Counts) -> Counts:
-    return np.diagonal(counts, axis1=-2, axis2=-1)
+    return np.asarray(np.diagonal(counts, axis1=-2, axis2=-1))
 
 
 def _truth(counts: Counts) -> Counts:
@@ -84,6 +84,8 @@ def _guess(counts: Counts) -> Counts:
 
 
 def _ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:
-    """part / whole, NaN where whole is 0."""
+    """Part / whole, NaN where whole is 0."""
     top, bottom = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    return np.divide(top, bottom, out=np.full(top.shape, np.nan), where=bottom != 0)
+    ratio: NDArray[np.float64] = np.full(top.shape, np.nan)
+    np.divide(top, bottom, out=ratio, where=bottom != 0)
+    return ratio

@@ -36,7 +36,7 @@ def bootstrap_interval(
     n = len(units)
     rng = np.random.default_rng(seed)
     times = rng.multinomial(n, np.full(n, 1 / n), size=draws) if n else np.zeros((draws, 0))
-    scores = score(np.tensordot(times, units, axes=1))
+    scores = score(np.tensordot(times, units, axes=1).astype(np.int64))
     flat = scores.reshape(draws, -1)
     bounds = np.full((2, flat.shape[1]), np.nan)
     defined = ~np.isnan(flat).all(axis=0)

@@ -1,4 +1,4 @@
-"""One call for every network: `build_model(architecture, encoder, in_channels, classes, weights)`."""
+"""One call for every network: architecture, encoder, bands, classes, starting weights."""
 
 from __future__ import annotations
 

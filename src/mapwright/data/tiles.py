@@ -1,0 +1,117 @@
+"""Training batches: a batch is a pure function of the seed and its step number.
+
+So the order of workers, an interruption or a second process changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.utils.data import Dataset as TorchDataset
+
+from mapwright.data.dataset import Dataset, Item, Sample
+from mapwright.types import IGNORE, Window
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Sources of the tiles of one step.
+
+    Args:
+        image: (N, C, S, S) float32 file values, NaN where invalid.
+        mask: (N, S, S) int64 class indices or `IGNORE`.
+        places: Stem and window of each source, for messages.
+    """
+
+    image: Tensor
+    mask: Tensor
+    places: tuple[tuple[str, Window], ...]
+
+
+class SampleCache:
+    """Keeps the samples that were read last, up to a number of bytes."""
+
+    def __init__(self, dataset: Dataset, limit: int) -> None:
+        self._dataset, self._limit, self._used = dataset, limit, 0
+        self._samples: OrderedDict[str, Sample] = OrderedDict()
+
+    def read(self, item: Item) -> Sample:
+        """Read an item, or take it from memory."""
+        if item.stem in self._samples:
+            self._samples.move_to_end(item.stem)
+            return self._samples[item.stem]
+        sample = self._dataset.read(item)
+        self._samples[item.stem] = sample
+        self._used += _bytes(sample)
+        while self._used > self._limit and len(self._samples) > 1:
+            _, oldest = self._samples.popitem(last=False)
+            self._used -= _bytes(oldest)
+        return sample
+
+
+class TrainingTiles(TorchDataset[Batch]):
+    """The batches of a training, by step.
+
+    Args:
+        cache: Where samples come from.
+        items: The images to learn from.
+        sizes: Height and width of each, in pixels.
+        patch: Side of the tiles, in pixels.
+        context: How much larger the sources are, as a factor.
+        batch: Tiles per step.
+        steps: Number of steps.
+        seed: Seed of the draws.
+    """
+
+    def __init__(
+        self,
+        cache: SampleCache,
+        items: Sequence[Item],
+        sizes: Sequence[tuple[int, int]],
+        *,
+        patch: int,
+        context: float,
+        batch: int,
+        steps: int,
+        seed: int,
+    ) -> None:
+        self._cache, self._items, self._sizes = cache, items, sizes
+        self._patch, self._batch, self._steps, self._seed = patch, batch, steps, seed
+        self.source = patch + 2 * int(np.ceil(patch * (context - 1) / 2))  # keeps the parity
+        area = np.array([h * w for h, w in sizes], np.float64)
+        self._share = area / area.sum()
+
+    def __len__(self) -> int:
+        return self._steps
+
+    def __getitem__(self, step: int) -> Batch:
+        rng = np.random.default_rng([self._seed, step])
+        chosen = rng.choice(len(self._items), size=self._batch, p=self._share)
+        places = [(self._items[i], self._draw(self._sizes[i], rng)) for i in chosen]
+        samples = [(self._cache.read(item), window) for item, window in places]
+        images = [window.cut(sample.image, np.nan) for sample, window in samples]
+        masks = [window.cut(sample.mask, IGNORE) for sample, window in samples]
+        return Batch(
+            torch.from_numpy(np.stack(images)),
+            torch.from_numpy(np.stack(masks).astype(np.int64)),
+            tuple((item.stem, window) for item, window in places),
+        )
+
+    def _draw(self, size: tuple[int, int], rng: np.random.Generator) -> Window:
+        """A source whose central tile lies inside the image, when the image is large enough."""
+        margin = (self.source - self._patch) // 2
+        row, col = (self._start(side, rng) - margin for side in size)
+        return Window(row, col, self.source, self.source)
+
+    def _start(self, side: int, rng: np.random.Generator) -> int:
+        free = side - self._patch
+        return int(rng.integers(0, free + 1)) if free > 0 else free // 2
+
+
+def _bytes(sample: Sample) -> int:
+    return int(sample.image.nbytes + sample.mask.nbytes + sample.labels.nbytes)

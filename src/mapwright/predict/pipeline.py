@@ -1,0 +1,83 @@
+"""Read, infer, blend: an image of any size goes in, finished rows come out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from mapwright.predict.engines import Engine
+from mapwright.predict.stitch import Strip, stitch
+from mapwright.predict.windows import plan_windows
+from mapwright.progress import Progress
+from mapwright.types import ClassIndex, Image, Probabilities, Window
+
+Read = Callable[[Window], Image]
+"""Gives (C, h, w) float32 of a window, NaN where invalid or outside."""
+
+
+@dataclass(frozen=True)
+class Tiling:
+    """How an image is cut for prediction.
+
+    Args:
+        tile: Side of the square tiles, in pixels.
+        overlap: Smallest share by which neighbours overlap.
+        batch: Tiles at a time.
+    """
+
+    tile: int
+    overlap: float = 0.5
+    batch: int = 4
+
+
+def predict_rows(
+    engine: Engine,
+    read: Read,
+    size: tuple[int, int],
+    tiling: Tiling,
+    progress: Progress | None = None,
+) -> Iterator[Strip]:
+    """Predict an image strip by strip.
+
+    Args:
+        engine: Runs the model.
+        read: Reads a window of the image.
+        size: Height and width of the image, in pixels.
+        tiling: How to cut it.
+        progress: Told of every tile.
+
+    Yields:
+        Strips of probabilities from the top row to the last.
+    """
+    windows = plan_windows(*size, tiling.tile, tiling.overlap)
+
+    def tiles() -> Iterator[tuple[Window, Probabilities]]:
+        for start in range(0, len(windows), tiling.batch):
+            group = windows[start : start + tiling.batch]
+            images = np.stack([read(window) for window in group])
+            yield from zip(group, engine.probabilities(images), strict=True)
+            if progress:
+                progress.advance(len(group))
+
+    return stitch(tiles(), *size, engine.classes)
+
+
+def predict_whole(
+    engine: Engine, image: Image, tiling: Tiling, progress: Progress | None = None
+) -> Probabilities:
+    """Predict an image that is in memory, (C, H, W) -> (K, H, W)."""
+    size = image.shape[1], image.shape[2]
+    strips = predict_rows(engine, lambda w: w.cut(image, np.nan), size, tiling, progress)
+    return np.concatenate([strip.probabilities for strip in strips], axis=1)
+
+
+def decide(probabilities: Probabilities, threshold: float) -> ClassIndex:
+    """Probabilities (K, h, w) to class indices (h, w) uint8.
+
+    With two classes, the second from `threshold` on; with more, the most probable.
+    """
+    if len(probabilities) == 2:
+        return np.asarray(probabilities[1] >= threshold, np.uint8)
+    return np.asarray(probabilities.argmax(axis=0), np.uint8)

@@ -1,0 +1,1 @@
+"""Fit one fold: a plan and its tiles become weights."""
