@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
@@ -62,10 +62,12 @@ class Dataset:
     Args:
         root: The folder.
         spec: Its description.
+        reasons: Why each guessed value of `spec` was chosen; empty when it was read from a file.
     """
 
     root: Path
     spec: DatasetSpec
+    reasons: Mapping[str, str] = field(default_factory=dict)
 
     @cached_property
     def items(self) -> tuple[Item, ...]:

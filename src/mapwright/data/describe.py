@@ -46,26 +46,23 @@ class Description:
     reasons: Reasons
 
 
-def open_dataset(root: Path, spec_file: Path | None = None) -> tuple[Dataset, Reasons]:
+def open_dataset(root: Path, spec_file: Path | None = None) -> Dataset:
     """Open a folder by its `dataset.toml`, or by the guesses that `init` would write.
 
     Args:
         root: The data folder.
         spec_file: A description kept elsewhere, for folders that can't be written to.
 
-    Returns:
-        The data set, and the reasons for what was guessed (empty when nothing was).
-
     Raises:
         DatasetError: Not a folder, or it can't be described.
         SettingError: The description is wrong.
     """
-    _require_folder(root)
+    require_folder(root)
     path = spec_file or root / FILE_NAME
     if path.exists() or spec_file:
-        return Dataset(root, DatasetSpec.load(path)), {}
+        return Dataset(root, DatasetSpec.load(path))
     description = describe(root)
-    return Dataset(root, description.spec), description.reasons
+    return Dataset(root, description.spec, description.reasons)
 
 
 def describe(root: Path) -> Description:
@@ -74,7 +71,7 @@ def describe(root: Path) -> Description:
     Raises:
         DatasetError: No images or masks are found, or they don't fit one description.
     """
-    _require_folder(root)
+    require_folder(root)
     layout, reasons = find_layout(root)
     images = match_files(root, layout.images)
     masks = match_files(root, layout.masks)
@@ -101,7 +98,8 @@ def describe(root: Path) -> Description:
     return Description(DatasetSpec.parse(spec, f"the guesses for {root}"), reasons)
 
 
-def _require_folder(root: Path) -> None:
+def require_folder(root: Path) -> None:
+    """Raise a DatasetError unless `root` is a folder."""
     if not root.is_dir():
         raise DatasetError(
             "this is a file, not a folder" if root.exists() else "there is no such folder",

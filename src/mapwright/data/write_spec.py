@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import tomlkit
 from tomlkit.items import AoT, Table
 
-from mapwright.data.describe import Description
 from mapwright.data.spec import DatasetSpec
 
 
-def to_toml(description: Description) -> str:
-    """The text of a `dataset.toml` that loads back to the same description."""
-    spec, reasons = description.spec, description.reasons
+def to_toml(spec: DatasetSpec, reasons: Mapping[str, str]) -> str:
+    """The text of a `dataset.toml` that loads back to the same description.
+
+    Args:
+        spec: The description.
+        reasons: Why a value was guessed, by key such as `mask.threshold`.
+    """
     document = tomlkit.document()
     title = "What this folder holds."
     guessed = " Every value below is a guess that you can correct." if reasons else ""

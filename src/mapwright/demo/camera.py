@@ -5,16 +5,18 @@ from __future__ import annotations
 import io
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 from scipy.ndimage import gaussian_filter
 
-from mapwright.demo.canvas import Floats, View
-from mapwright.demo.paint import RGB, chance
+from mapwright.demo.canvas import View
+from mapwright.demo.paint import RGB, Rng, chance, weighted
+from mapwright.demo.render import Floats
 
-MOST_REDACTED = 0.22
+MOST_REDACTED: Final = 0.22
 """Share of a tile's pixels that redaction may take."""
 
 
@@ -45,41 +47,76 @@ class Grade:
     quality: int
 
 
-def roll_view(rng: np.random.Generator) -> tuple[View, Grade]:
+@dataclass(frozen=True)
+class Look:
+    """From where to where the settings of one provider's pictures reach, (lowest, highest).
+
+    Args:
+        gain: As in `Grade`.
+        gamma: As in `Grade`.
+        saturation: As in `Grade`.
+        tint: As in `Grade`; one value per band.
+        sky: Share of the light that comes from the sky, 0 to 1.
+        blue: How blue the sky is, and with it the shadows, 0 to 1.
+    """
+
+    gain: tuple[float, float]
+    gamma: tuple[float, float]
+    saturation: tuple[float, float]
+    tint: RGB
+    sky: tuple[float, float]
+    blue: tuple[float, float]
+
+
+LOOKS: Final = (
+    # Muted and dark, as most early spring flights are.
+    Look((0.85, 1.2), (0.98, 1.15), (0.42, 0.8), (0.99, 1.0, 0.985), (0.2, 0.34), (0.0, 0.15)),
+    # Vivid, with warm light and blue shadows.
+    Look((1.0, 1.35), (0.9, 1.1), (0.9, 1.25), (0.99, 1.0, 1.05), (0.2, 0.36), (0.35, 0.75)),
+    # Fresh: high sun, pale and a little green.
+    Look((1.0, 1.35), (0.9, 1.05), (0.55, 0.9), (0.95, 1.03, 1.0), (0.26, 0.42), (0.05, 0.3)),
+)
+LOOK_SHARES: Final = (0.58, 0.26, 0.16)
+
+
+def roll_view(rng: Rng) -> tuple[View, Grade]:
     """One flight: the sun, the angle of the camera, and the look of its pictures."""
-    vivid = chance(rng, 0.28)
+    look = weighted(rng, LOOKS, LOOK_SHARES)
     azimuth = rng.normal(0, 0.7)  # from due south, in radians
     elevation = math.radians(rng.uniform(30, 55))
     level = math.cos(elevation)
-    sun = (level * math.sin(azimuth), level * math.cos(azimuth), math.sin(elevation))
-    lean, turn = rng.uniform(0, 0.3), rng.uniform(0, 2 * math.pi)
-    blue = rng.uniform(0.15, 0.45) if vivid else rng.uniform(0.0, 0.12)
-    share = rng.uniform(0.22, 0.36) if vivid else rng.uniform(0.2, 0.36)
-    sky = (1 - blue / 2, 1 - blue / 6, 1 + blue)
+    lean, turn = rng.uniform(0, 0.35), rng.uniform(0, 2 * math.pi)
+    share, blue = rng.uniform(*look.sky), rng.uniform(*look.blue)
+    sky = (1 - 0.6 * blue, 1 - 0.2 * blue, 1 + 0.8 * blue)
     # Sky and sun together are white, so that only the shadows are blue.
-    red, green, blue = ((1 - share * band) / (1 - share) for band in sky)
+    sun_red, sun_green, sun_blue = ((1 - share * band) / (1 - share) for band in sky)
     view = View(
-        sun=sun,
+        sun=(level * math.sin(azimuth), level * math.cos(azimuth), math.sin(elevation)),
         lean=(lean * math.cos(turn), lean * math.sin(turn)),
         sky=share,
         sky_rgb=sky,
-        sun_rgb=(red, green, blue),
+        sun_rgb=(sun_red, sun_green, sun_blue),
     )
-    warm = rng.normal(0, 0.03)
-    return view, Grade(
-        gain=rng.uniform(1.1, 1.4) if vivid else rng.uniform(0.85, 1.25),
-        gamma=rng.uniform(0.9, 1.1) if vivid else rng.uniform(0.95, 1.15),
-        saturation=rng.uniform(0.85, 1.2) if vivid else rng.uniform(0.4, 0.85),
-        tint=(1 + warm, 1.0, 1 - warm),
+    return view, _roll_grade(rng, look)
+
+
+def _roll_grade(rng: Rng, look: Look) -> Grade:
+    red, green, blue = look.tint
+    warm = rng.normal(0, 0.025)
+    return Grade(
+        gain=rng.uniform(*look.gain),
+        gamma=rng.uniform(*look.gamma),
+        saturation=rng.uniform(*look.saturation),
+        tint=(red + warm, green, blue - warm),
         haze=abs(rng.normal(0, 0.03)),
-        blur=rng.uniform(0.35, 0.75),
-        sharpen=rng.uniform(0.6, 2.0),
+        blur=rng.uniform(0.3, 0.7),
+        sharpen=rng.uniform(0.6, 1.7),
         grain=rng.uniform(0.5, 3.0),
         quality=int(rng.integers(60, 93)),
     )
 
 
-def develop(light: Floats, grade: Grade, rng: np.random.Generator) -> NDArray[np.uint8]:
+def develop(light: Floats, grade: Grade, rng: Rng) -> NDArray[np.uint8]:
     """The picture of a scene.
 
     Args:
@@ -108,7 +145,7 @@ def _compress(picture: NDArray[np.uint8], quality: int) -> NDArray[np.uint8]:
     return np.asarray(Image.open(file).convert("RGB"))
 
 
-def redact(size: int, rng: np.random.Generator) -> NDArray[np.bool_]:
+def redact(size: int, rng: Rng) -> NDArray[np.bool_]:
     """Which pixels of a `size` x `size` tile are taken out: 1 to 4 rectangles near its borders.
 
     Returns:

@@ -10,6 +10,7 @@ from typing import TypeVar
 import numpy as np
 
 RGB = tuple[float, float, float]
+Rng = np.random.Generator
 Option = TypeVar("Option")
 
 
@@ -84,6 +85,7 @@ ASPHALTS = (
 )
 SOIL = Paint((112, 94, 74), (92, 82, 60), 0.45, grain=0.13)
 BED = Paint((84, 70, 54), (72, 82, 46), 0.45, grain=0.16, relief=0.12, course=(6.0, 0.6))
+FIELD = Paint((110, 98, 70), (92, 98, 54), 0.5, grain=0.1, relief=0.05, course=(90.0, 1.2))
 CONCRETE = Paint((160, 157, 150), grain=0.05)
 WHITE = Paint((226, 226, 224), grain=0.02)
 DARK = Paint((34, 35, 40), grain=0.02)
@@ -120,8 +122,8 @@ GREENS: tuple[RGB, ...] = (
 )
 CONIFERS: tuple[RGB, ...] = ((40, 58, 44), (34, 52, 38), (52, 70, 62))
 WINTER: tuple[RGB, ...] = ((92, 82, 62), (80, 74, 56), (104, 88, 64))
-AUTUMN: tuple[RGB, ...] = ((112, 98, 50), (100, 98, 50), (104, 80, 50))
-LAWNS: tuple[RGB, ...] = ((86, 92, 58), (76, 90, 52), (96, 96, 64), (102, 96, 70), (84, 82, 60))
+AUTUMN: tuple[RGB, ...] = ((104, 92, 54), (92, 90, 52), (98, 78, 54))
+LAWNS: tuple[RGB, ...] = ((82, 90, 60), (72, 88, 54), (90, 93, 66), (97, 93, 73), (80, 80, 62))
 
 
 @dataclass(frozen=True)
@@ -147,14 +149,12 @@ class Theme:
     order: float
 
 
-def pick(rng: np.random.Generator, options: Sequence[Option]) -> Option:
+def pick(rng: Rng, options: Sequence[Option]) -> Option:
     """One of the options, all equally likely."""
     return options[int(rng.integers(len(options)))]
 
 
-def weighted(
-    rng: np.random.Generator, options: Sequence[Option], weights: Sequence[float]
-) -> Option:
+def weighted(rng: Rng, options: Sequence[Option], weights: Sequence[float]) -> Option:
     """One of the options; `weights` add up to one."""
     mark = rng.random()
     for option, weight in zip(options, weights, strict=True):
@@ -164,7 +164,7 @@ def weighted(
     return options[-1]
 
 
-def chance(rng: np.random.Generator, probability: float) -> bool:
+def chance(rng: Rng, probability: float) -> bool:
     """True with the given probability."""
     return bool(rng.random() < probability)
 
@@ -175,7 +175,7 @@ def shift(rgb: RGB, factor: float, tint: Sequence[float] = (0.0, 0.0, 0.0)) -> R
     return red, green, blue
 
 
-def vary(rng: np.random.Generator, paint: Paint, amount: float = 0.1) -> Paint:
+def vary(rng: Rng, paint: Paint, amount: float = 0.1) -> Paint:
     """The same surface on another house: lighter or darker, a little redder or bluer."""
     factor = math.exp(amount * rng.standard_normal())
     tint = (0.25 * amount * rng.standard_normal(3)).tolist()
@@ -193,11 +193,11 @@ def darker(paint: Paint, factor: float) -> Paint:
     return replace(paint, rgb=shift(paint.rgb, factor), alt=alt)
 
 
-def roll_theme(rng: np.random.Generator) -> Theme:
+def roll_theme(rng: Rng) -> Theme:
     """What the plots of one tile will have in common."""
     count = int(rng.integers(2, 6))
     season = rng.random()
-    greens = GREENS if season < 0.6 else GREENS + WINTER if season < 0.85 else GREENS + AUTUMN
+    greens = GREENS if season < 0.6 else GREENS + WINTER if season < 0.88 else GREENS + AUTUMN
     tone = math.exp(0.15 * rng.standard_normal())
     return Theme(
         roofs=tuple(weighted(rng, PITCHED, PITCHED_WEIGHTS) for _ in range(count)),
@@ -210,13 +210,13 @@ def roll_theme(rng: np.random.Generator) -> Theme:
     )
 
 
-def roof_paint(rng: np.random.Generator, theme: Theme) -> Paint:
+def roof_paint(rng: Rng, theme: Theme) -> Paint:
     """A pitched roof: most follow the theme, some don't."""
     if chance(rng, 0.75):
         return vary(rng, pick(rng, theme.roofs), 0.13)
     return vary(rng, weighted(rng, PITCHED, PITCHED_WEIGHTS), 0.13)
 
 
-def flat_paint(rng: np.random.Generator) -> Paint:
+def flat_paint(rng: Rng) -> Paint:
     """A flat or gently sloping roof."""
     return vary(rng, weighted(rng, FLAT, FLAT_WEIGHTS), 0.15)

@@ -8,8 +8,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapwright.demo.camera import develop, redact, roll_view
-from mapwright.demo.canvas import Canvas
+from mapwright.demo.canvas import Canvas, Site
 from mapwright.demo.paint import chance, roll_theme
+from mapwright.demo.render import render
 from mapwright.demo.streets import settle
 from mapwright.errors import SettingError
 
@@ -54,8 +55,8 @@ def make_settlement(seed: int, size: int = 256, invalid: float = 0.6) -> Tile:
     rng = np.random.default_rng(seed)
     view, grade = roll_view(rng)
     canvas = Canvas(size, view)
-    settle(canvas, rng, roll_theme(rng))
-    light, mask = canvas.render(rng)
+    settle(Site(canvas, rng, roll_theme(rng)))
+    light, mask = render(canvas, rng)
     image = np.empty((4, size, size), np.uint8)
     image[:3] = develop(light, grade, rng).transpose(2, 0, 1)
     gone = redact(size, rng) if chance(rng, invalid) else np.zeros((size, size), np.bool_)

@@ -1,34 +1,24 @@
-"""The plan of a settlement: streets, the plots along them, and what each plot holds."""
+"""The plan of a settlement: its streets, and where the plots along them lie."""
 
 from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 
-from mapwright.demo.canvas import MARGIN, Canvas, Frame, Layer
-from mapwright.demo.gardens import (
-    EXTRAS,
-    Rng,
-    border,
-    shrubs,
-    car,
-    lawn,
-    odds,
-    tree,
-    wood,
-)
-from mapwright.demo.houses import house, row, shed
+from mapwright.demo.canvas import MARGIN, Layer, Site
+from mapwright.demo.gardens import car, lawn, tree, wood
+from mapwright.demo.geometry import Frame
 from mapwright.demo.paint import (
     ASPHALTS,
     CONCRETE,
-    DARK,
+    FIELD,
     PAVINGS,
     SOIL,
-    WHITE,
     Paint,
-    Theme,
+    Rng,
     chance,
     darker,
     pick,
@@ -36,9 +26,18 @@ from mapwright.demo.paint import (
     vary,
     weighted,
 )
+from mapwright.demo.plots import holding, terraced
 
-STEP = 6.0
+STEP: Final = 6.0
 """Metres between the points of a street's bend."""
+OUTSKIRTS: Final = 0.09
+"""Share of the tiles that show a forest or a field."""
+LONELY: Final = (24.0, 26.0)
+"""Width and depth in metres of the plot of a lonely house."""
+KINDS: Final = {"villas": 0.42, "suburb": 0.42, "dense": 0.16}
+"""Share of each kind of settlement."""
+SHORTEST: Final = 0.6
+"""Width of the narrowest plot, as a share of the mean."""
 
 
 @dataclass(frozen=True)
@@ -84,15 +83,15 @@ class Plan:
 
 def roll_plan(rng: Rng, extent: float) -> Plan:
     """The plan of a settlement around a tile of `extent` metres."""
-    kind = weighted(rng, ("villas", "suburb", "dense"), (0.35, 0.45, 0.2))
+    kind = weighted(rng, tuple(KINDS), tuple(KINDS.values()))
     depth, plot, area = {
-        "villas": (rng.uniform(28, 40), rng.uniform(21, 30), rng.uniform(100, 190)),
+        "villas": (rng.uniform(28, 40), rng.uniform(21, 30), rng.uniform(95, 180)),
         "suburb": (rng.uniform(24, 34), rng.uniform(16, 23), rng.uniform(90, 150)),
         "dense": (rng.uniform(20, 26), rng.uniform(13, 18), rng.uniform(80, 120)),
     }[kind]
     return Plan(
         frame=Frame(extent / 2, extent / 2, rng.uniform(-math.pi, math.pi)),
-        reach=0.71 * extent + MARGIN,
+        reach=math.sqrt(0.5) * extent + MARGIN,
         bend=rng.uniform(0, 6),
         wave=rng.uniform(120, 300),
         phase=rng.uniform(0, 2 * math.pi),
@@ -102,299 +101,109 @@ def roll_plan(rng: Rng, extent: float) -> Plan:
         plot=plot,
         block=rng.uniform(110, 240),
         house=area,
-        rows={"villas": 0.02, "suburb": 0.12, "dense": 0.45}[kind],
-        empty=rng.uniform(0.0, 0.25),
+        rows={"villas": 0.02, "suburb": 0.12, "dense": 0.4}[kind],
+        empty=rng.uniform(0.0, 0.35),
     )
 
 
-def settle(canvas: Canvas, rng: Rng, theme: Theme) -> None:
+def settle(site: Site) -> None:
     """Put a whole settlement, or once in a while a forest or a field at its edge."""
-    extent = canvas.extent
+    extent = site.canvas.extent
+    middle = Frame(extent / 2, extent / 2)
+    soil = shift(site.theme.lawn, 0.8, (0.2, 0.0, 0.0))
+    ground = vary(site.rng, Paint(site.theme.lawn, soil, 0.5, grain=0.13), 0.1)
     side = extent + 4 * MARGIN
-    middle = Frame(extent / 2, extent / 2, rng.uniform(-math.pi, math.pi))
-    ground = vary(rng, Paint(theme.lawn, shift(theme.lawn, 0.8, (0.2, 0.0, 0.0)), 0.5, 0.13), 0.1)
-    canvas.polygon(Frame(extent / 2, extent / 2).rectangle(side, side), ground, Layer.GROUND)
-    if chance(rng, 0.09):
-        outskirts(canvas, rng, middle, theme)
-        return
-    plan = roll_plan(rng, extent)
-    streets(canvas, rng, plan, theme)
-
-
-def outskirts(canvas: Canvas, rng: Rng, middle: Frame, theme: Theme) -> None:
-    """Put forest or field with a track, and one lonely house or none."""
-    side = canvas.extent * 1.5 + 4 * MARGIN
-    track = middle.child(0, rng.uniform(-0.3, 0.3) * canvas.extent)
-    canvas.polygon(
-        track.rectangle(side, rng.uniform(2.5, 4.0)),
-        vary(rng, pick(rng, ASPHALTS[2:4]), 0.1),
-        Layer.ROAD,
-    )
-    shade = 0.7 * canvas.extent
-    if chance(rng, 0.5):
-        for end in (-1, 1):
-            wood(canvas, rng, track.child(0, end * (shade / 2 + 5)), (side, shade), theme)
+    site.canvas.polygon(middle.rectangle(side, side), ground, Layer.GROUND)
+    if chance(site.rng, OUTSKIRTS):
+        outskirts(site, middle.child(0, 0, site.between(-math.pi, math.pi)))
     else:
-        furrow = vary(rng, Paint((110, 98, 70), (92, 98, 54), 0.5, 0.1, 0.05, (90.0, 1.2)), 0.2)
-        field = track.child(0, shade / 2 + 3)
-        canvas.polygon(field.rectangle(side, shade), furrow, Layer.GROUND, field.heading)
-        wood(canvas, rng, track.child(0, -shade / 2 - 6), (side, shade * 0.8), theme)
-    if chance(rng, 0.6):
-        plot = track.child(rng.uniform(-0.3, 0.3) * canvas.extent, 6, 0)
-        holding(canvas, rng, plot, (24.0, 26.0), rng.uniform(90, 180), theme)
+        streets(site, roll_plan(site.rng, extent))
 
 
-def streets(canvas: Canvas, rng: Rng, plan: Plan, theme: Theme) -> None:
+def outskirts(site: Site, middle: Frame) -> None:
+    """Put forest or field with a track, and one lonely house or none."""
+    extent = site.canvas.extent
+    long, deep = 1.5 * extent + 4 * MARGIN, 0.75 * extent + MARGIN
+    track = middle.child(0, site.between(-0.3, 0.3) * extent)
+    gravel = vary(site.rng, pick(site.rng, ASPHALTS[2:4]), 0.1)
+    site.canvas.polygon(track.rectangle(long, site.between(2.5, 4.0)), gravel, Layer.ROAD)
+    front = track.child(site.between(-0.3, 0.3) * extent, 6)
+    wood(site, track.child(0, -deep / 2 - 5), (long, deep))
+    if chance(site.rng, 0.5):
+        clearing = (front.at(0, LONELY[1] / 2), 0.6 * max(LONELY))
+        wood(site, track.child(0, deep / 2 + 5), (long, deep), clearing)
+    else:
+        field, furrows = track.child(0, deep / 2 + 3), vary(site.rng, FIELD, 0.2)
+        site.canvas.polygon(field.rectangle(long, deep), furrows, Layer.GROUND, field.heading)
+    if chance(site.rng, 0.6):
+        holding(site, front, LONELY, site.between(90, 180))
+
+
+def streets(site: Site, plan: Plan) -> None:
     """Put all streets that cross the tile, and the plots on both sides of each."""
     spacing = 2 * (plan.depth + plan.verge) + plan.street
-    first = rng.uniform(0, spacing)
-    crossing = rng.uniform(0, plan.block)
-    asphalt, kerb = (
-        darker(pick(rng, ASPHALTS), rng.uniform(0.85, 1.15)),
-        pick(rng, (*PAVINGS, SOIL, SOIL, lawn(rng, theme), lawn(rng, theme))),
-    )
+    asphalt = darker(pick(site.rng, ASPHALTS), site.between(0.85, 1.15))
+    verge = pick(site.rng, (*PAVINGS, SOIL, SOIL, lawn(site), lawn(site)))
+    first, crossing = site.between(0, spacing), site.between(0, plan.block)
+    line = np.arange(-plan.reach - STEP, plan.reach + 2 * STEP, STEP).tolist()
     cuts = np.arange(-plan.reach - 2 * plan.block + crossing, plan.reach + plan.block, plan.block)
     for t in np.arange(-plan.reach - spacing + first, plan.reach + spacing, spacing).tolist():
-        line = np.arange(-plan.reach - STEP, plan.reach + 2 * STEP, STEP).tolist()
-        _strip(canvas, [plan.place(s, t) for s in line], plan, (asphalt, kerb))
-        _traffic(canvas, rng, plan, t, theme)
+        _strip(site, [plan.place(s, t) for s in line], plan, (asphalt, verge))
+        _traffic(site, plan, t)
         for s in cuts.tolist():
-            ends = (s + plan.street / 2 + plan.verge, s + plan.block - plan.street / 2 - plan.verge)
+            corner = plan.street / 2 + plan.verge
             for side in (-1, 1):
-                _plots(canvas, rng, plan, (t, side), ends, theme)
-    quarter = math.pi / 2
-    line = np.arange(-plan.reach - STEP, plan.reach + 2 * STEP, STEP).tolist()
+                _plots(site, plan, (t, side), (s + corner, s + plan.block - corner))
     for s in cuts.tolist():
-        _strip(canvas, [plan.place(s, t, quarter) for t in line], plan, (asphalt, kerb))
+        crossroad = [plan.place(s, t, math.pi / 2) for t in line]
+        _strip(site, crossroad, plan, (asphalt, verge))
 
 
-def _strip(canvas: Canvas, line: list[Frame], plan: Plan, paints: tuple[Paint, Paint]) -> None:
-    """A street along the u axes of `line`: verges below, asphalt above."""
-    asphalt, kerb = paints
+def _strip(site: Site, line: list[Frame], plan: Plan, paints: tuple[Paint, Paint]) -> None:
+    """A street along the u axes of `line`: asphalt, and the verges under it."""
+    asphalt, verge = paints
     for width, paint, layer in (
-        (plan.street + 2 * plan.verge, kerb, Layer.YARD),
+        (plan.street + 2 * plan.verge, verge, Layer.YARD),
         (plan.street, asphalt, Layer.ROAD),
     ):
         edges = [(frame.at(0, -width / 2), frame.at(0, width / 2)) for frame in line]
-        for frame, a, b in zip(line, edges[:-1], edges[1:], strict=False):
-            canvas.polygon([*a, *b[::-1]], paint, layer, frame.heading)
+        for frame, start, end in zip(line[:-1], edges[:-1], edges[1:], strict=True):
+            site.canvas.polygon([*start, *end[::-1]], paint, layer, frame.heading)
 
 
-def _traffic(canvas: Canvas, rng: Rng, plan: Plan, t: float, theme: Theme) -> None:
-    """Cars at the kerb, lamps, and trees on the verge."""
-    busy, alley = rng.uniform(0, 0.22), chance(rng, 0.3)
+def _traffic(site: Site, plan: Plan, t: float) -> None:
+    """Cars at the kerb, lamps, and trees on the verge, of the street at `t`."""
+    busy, alley = site.between(0, 0.22), chance(site.rng, 0.3)
     for s in np.arange(-plan.reach, plan.reach, 5.5).tolist():
-        side = int(rng.choice([-1, 1]))
-        place = plan.place(s, t)
-        if chance(rng, busy):
-            spot = place.child(0, side * (plan.street / 2 - 0.9), rng.normal(0, 0.04))
-            car(canvas, rng, spot)
-        if alley and chance(rng, 0.4):
-            x, y, _ = place.at(0, side * (plan.street / 2 + 0.6 * plan.verge + 0.3))
-            tree(canvas, rng, x, y, theme, 0.8)
-        if chance(rng, 0.08):
-            x, y, _ = place.at(0, side * (plan.street / 2 + 0.4))
-            canvas.stroke([(x, y, 0.2), (x, y, 6.0)], 0.12, CONCRETE, Layer.OBJECT)
+        place, side = plan.place(s, t), site.side()
+        if chance(site.rng, busy):
+            car(site, place.child(0, side * (plan.street / 2 - 0.9), site.bell(0.04)))
+        if alley and chance(site.rng, 0.4):
+            out = side * (plan.street / 2 + 0.6 * plan.verge + 0.3)
+            tree(site, *place.at(0, out)[:2], scale=0.8)
+        if chance(site.rng, 0.08):
+            lamp = place.child(0, side * (plan.street / 2 + 0.4))
+            post = [lamp.at(0, 0, 0.2), lamp.at(0, 0, 6.0)]
+            site.canvas.stroke(post, 0.12, CONCRETE, Layer.OBJECT)
 
 
-def _plots(
-    canvas: Canvas,
-    rng: Rng,
-    plan: Plan,
-    street: tuple[float, int],
-    ends: tuple[float, float],
-    theme: Theme,
-) -> None:
+def _plots(site: Site, plan: Plan, street: tuple[float, int], ends: tuple[float, float]) -> None:
     """The plots on one side of a street (its t, and -1 or 1) between two cross streets."""
     t, side = street
     s, end = ends
-    while end - s > 0.6 * plan.plot:
-        rows = chance(rng, plan.rows)
-        width = plan.plot * (rng.uniform(1.6, 3.0) if rows else rng.uniform(0.8, 1.25))
-        width = min(width, end - s) if end - s - width > 0.6 * plan.plot else end - s
-        front = plan.place(
-            s + width / 2, t + side * (plan.street / 2 + plan.verge), 0 if side > 0 else math.pi
-        )
+    while end - s > SHORTEST * plan.plot:
+        rows = chance(site.rng, plan.rows)
+        width = plan.plot * (site.between(1.6, 3.0) if rows else site.between(0.8, 1.25))
+        if end - s - width < SHORTEST * plan.plot:  # too little would be left: take it all
+            width = end - s
+        out = t + side * (plan.street / 2 + plan.verge)
+        front = plan.place(s + width / 2, out, 0 if side > 0 else math.pi)
         s += width
         x, y, _ = front.at(0, plan.depth / 2)
-        far = max(abs(x - plan.frame.x), abs(y - plan.frame.y)) - max(width, plan.depth)
-        if far > plan.reach / 1.42 + MARGIN:
+        if not site.canvas.near(x, y, math.hypot(width, plan.depth) / 2):
             continue
         if rows:
-            terraced(canvas, rng, front, (width, plan.depth), theme)
+            terraced(site, front, (width, plan.depth))
         else:
-            area = 0.0 if chance(rng, plan.empty) else plan.house
-            holding(canvas, rng, front, (width, plan.depth), area, theme)
-
-
-def holding(
-    canvas: Canvas,
-    rng: Rng,
-    front: Frame,
-    size: tuple[float, float],
-    area: float,
-    theme: Theme,
-) -> None:
-    """Put one plot with its house and garden.
-
-    Args:
-        canvas: What it is put on.
-        rng: Source of randomness.
-        front: The middle of its front; v points away from the street.
-        size: Width along the street and depth, metres.
-        area: Mean area of the house in square metres; 0 for a plot without one.
-        theme: The look of its neighbours.
-    """
-    width, depth = size
-    middle = front.child(0, depth / 2)
-    canvas.polygon(middle.rectangle(width, depth), lawn(rng, theme), Layer.GROUND)
-    taken = [(0.0, 0.0, 0.0, 0.0)]
-    if area:
-        taken = _dwelling(canvas, rng, front, size, area, theme)
-    elif chance(rng, 0.3):
-        wood(canvas, rng, middle, (width - 3, depth - 3), theme)
-    _garden(canvas, rng, front, size, taken, theme)
-
-
-Taken = list[tuple[float, float, float, float]]
-"""Rectangles that are built on: middle u, middle v, half length, half width, metres."""
-
-
-def _dwelling(
-    canvas: Canvas,
-    rng: Rng,
-    front: Frame,
-    size: tuple[float, float],
-    area: float,
-    theme: Theme,
-) -> Taken:
-    """House, drive, garage and shed; returns the ground that they take."""
-    width, depth = size
-    area *= math.exp(0.2 * rng.standard_normal())
-    aspect = rng.uniform(1.0, 1.55)
-    long = math.sqrt(area * aspect)
-    along = chance(rng, 0.6) and long < width - 2
-    face = min(long if along else area / long, width - 2.5)
-    deep = min(area / long if along else long, 0.6 * depth)
-    setback = rng.uniform(3.0, 0.25 * depth)
-    spare = (width - face) / 2 - 0.8
-    u, v = rng.uniform(-1, 1) * max(spare, 0), setback + deep / 2
-    turn = rng.normal(0, 0.06) * (1.5 - theme.order)
-    quarter = 0.0 if face >= deep else math.pi / 2
-    _yard(canvas, rng, front, (u, v, face, deep), width)
-    house(canvas, rng, front.child(u, v, turn + quarter), (face, deep), theme)
-    taken = [(u, v, face / 2, deep / 2)]
-    side = -1 if u > 0 else 1
-    gap = width / 2 - side * u - face / 2
-    if gap > 3.2 and chance(rng, 0.65):
-        long, wide = rng.uniform(5.0, 8.0), min(gap - 0.2, rng.uniform(3.0, 6.5))
-        spot = (side * (width / 2 - wide / 2 - 0.2), setback + rng.uniform(0, 6) + long / 2)
-        shed(canvas, rng, front.child(*spot, math.pi / 2), (long, wide), theme)
-        taken.append((*spot, wide / 2, long / 2))
-    if chance(rng, 0.45):
-        long, wide = rng.uniform(2.5, 8.0), rng.uniform(2.0, 5.0)
-        spot = (rng.uniform(-0.5, 0.5) * (width - long), depth - wide / 2 - rng.uniform(0.3, 3.0))
-        if spot[1] - wide / 2 > v + deep / 2 + 2:
-            shed(canvas, rng, front.child(*spot, rng.normal(0, 0.05)), (long, wide), theme)
-            taken.append((*spot, long / 2, wide / 2))
-    return taken
-
-
-def _yard(
-    canvas: Canvas,
-    rng: Rng,
-    front: Frame,
-    place: tuple[float, float, float, float],
-    width: float,
-) -> None:
-    """A drive beside the house, a path to its door, a terrace behind it."""
-    u, v, face, deep = place
-    paint = vary(rng, pick(rng, PAVINGS), 0.15)
-    side = -1 if u > 0 else 1
-    gap = width / 2 - side * u - face / 2
-    drive = min(max(gap - 0.4, 2.2), rng.uniform(2.5, 6.0))
-    long = v + rng.uniform(-0.3, 0.6) * deep
-    spot = front.child(side * (width / 2 - drive / 2 - 0.2), long / 2)
-    canvas.polygon(spot.rectangle(drive, long), paint, Layer.YARD, front.heading)
-    path = front.child(u + rng.uniform(-0.3, 0.3) * face, (v - deep / 2) / 2)
-    canvas.polygon(path.rectangle(1.3, v - deep / 2 + 1), paint, Layer.YARD, front.heading)
-    if chance(rng, 0.6):
-        car(canvas, rng, spot.child(0, rng.uniform(-0.3, 0.2) * long, math.pi / 2))
-    if chance(rng, 0.75):
-        rim = rng.uniform(0.4, 1.6)
-        around = front.child(u, v).rectangle(face + 2 * rim, deep + 2 * rim)
-        canvas.polygon(around, vary(rng, pick(rng, PAVINGS), 0.15), Layer.YARD, front.heading)
-    back = front.child(u + rng.uniform(-0.2, 0.2) * face, v + deep / 2 + 1.5)
-    EXTRAS[-1](canvas, rng, back, _PLAIN)
-
-
-def _garden(
-    canvas: Canvas, rng: Rng, front: Frame, size: tuple[float, float], taken: Taken, theme: Theme
-) -> None:
-    """Borders, trees, bushes and extras, clear of what is built."""
-    width, depth = size
-    corners = [front.at(u * width / 2, v) for u, v in ((-1, 0), (-1, depth), (1, depth), (1, 0))]
-    for start, end in zip(corners[:-1], corners[1:], strict=True):
-        border(canvas, rng, start, end, theme)
-    if chance(rng, 0.6):
-        border(canvas, rng, front.at(-width / 2, 0.3), front.at(0.1 * width, 0.3), theme)
-    for _ in range(int(rng.poisson(1.6))):
-        if spot := _free(rng, size, taken, 2.6):
-            taken = [*taken, (*spot, 1.5, 1.5)]
-            frame = front.child(*spot, rng.normal(0, 0.1) + math.pi / 2 * rng.integers(2))
-            pick(rng, EXTRAS)(canvas, rng, frame, theme)
-    u, v, half, other = taken[0]
-    odds(canvas, rng, front.child(0, depth / 2), size, int(rng.poisson(theme.clutter)))
-    around = (2 * half + 7, 2 * other + 7)
-    odds(canvas, rng, front.child(u, v), around, int(rng.poisson(2 * theme.clutter)))
-    for _ in range(int(rng.poisson(theme.trees * width * depth))):
-        if spot := _free(rng, size, taken, 0.5):
-            tree(canvas, rng, *front.at(*spot)[:2], theme)
-    for _ in range(int(rng.poisson(0.01 * width * depth))):
-        if spot := _free(rng, size, taken, 0.2):
-            shrubs(canvas, rng, front.child(*spot), theme)
-
-
-def _free(
-    rng: Rng, size: tuple[float, float], taken: Taken, clear: float
-) -> tuple[float, float] | None:
-    """A place (u, v) at least `clear` metres from what is built, or None."""
-    width, depth = size
-    for _ in range(4):
-        u, v = rng.uniform(-0.48, 0.48) * width, rng.uniform(0.02, 0.98) * depth
-        if all(
-            abs(u - a) > half + clear or abs(v - b) > other + clear for a, b, half, other in taken
-        ):
-            return u, v
-    return None
-
-
-def terraced(
-    canvas: Canvas, rng: Rng, front: Frame, size: tuple[float, float], theme: Theme
-) -> None:
-    """Put a plot with a row of houses and narrow gardens behind it."""
-    width, depth = size
-    canvas.polygon(
-        front.child(0, depth / 2).rectangle(width, depth), lawn(rng, theme), Layer.GROUND
-    )
-    units = max(2, int((width - 3) / 7.0))
-    setback = rng.uniform(3.0, 6.0)
-    v = setback + 5.5
-    yard = front.child(0, setback / 2).rectangle(width - 2, setback)
-    if chance(rng, 0.6):
-        canvas.polygon(yard, vary(rng, pick(rng, PAVINGS), 0.15), Layer.YARD, front.heading)
-    row(canvas, rng, front.child(0, v), units, theme)
-    taken = [(0.0, v, units * 3.6, 6.0)]
-    for i in range(units + 1):
-        u = (i - units / 2) * 7.0
-        border(canvas, rng, front.at(u, v + 6), front.at(u, depth), theme)
-        if chance(rng, 0.5) and depth > v + 13:
-            long, wide = rng.uniform(2.0, 3.0), rng.uniform(2.0, 3.0)
-            shed(canvas, rng, front.child(u + 1.8, depth - 2.0), (long, wide), theme)
-        terrace_at = front.child(u + 3.5, v + 7.5)
-        if i < units and chance(rng, 0.7):
-            pick(rng, EXTRAS[-2:])(canvas, rng, terrace_at, theme)
-    _garden(canvas, rng, front, size, taken, theme)
-
-
-_PLAIN = Theme((), (0, 0, 0), (), 0, 0, 0, 0)
+            area = 0.0 if chance(site.rng, plan.empty) else plan.house
+            holding(site, front, (width, plan.depth), area)

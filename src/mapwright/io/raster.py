@@ -112,7 +112,7 @@ def read_raster(
 ) -> Raster:
     """Read bands of a file, with their validity.
 
-    A pixel is valid when alpha is above 0 (if asked for) and no band read is NaN or nodata there.
+    A pixel is valid when alpha is above 0 (if asked for) and no band read is NaN, infinite or nodata there.
 
     Args:
         path: The file.
@@ -148,8 +148,8 @@ def read_raster(
 
 
 def valid_pixels(pixels: Pixels, nodata: float | None) -> Valid:
-    """(H, W) bool, False where any band of `pixels` (C, H, W) is NaN or equals `nodata`."""
-    bad = np.isnan(pixels) if pixels.dtype.kind == "f" else np.zeros(pixels.shape, bool)
+    """(H, W) bool, False where any band of `pixels` (C, H, W) is not finite or is `nodata`."""
+    bad = ~np.isfinite(pixels)
     if nodata is not None and not math.isnan(nodata):
         bad |= pixels == nodata
     return np.asarray(~bad.any(axis=0))

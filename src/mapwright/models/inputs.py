@@ -14,7 +14,7 @@ class Inputs(nn.Module):
     Args:
         mean: Mean per band, in file values.
         std: Standard deviation per band, in file values.
-        nodata: The file value that means "no measurement", or None; NaN always means it.
+        nodata: The file value that means "no measurement", or None; NaN and infinity always mean it.
 
     Shape:
         (N, C, H, W) float32 file values -> (N, C, H, W) float32 standardised values.
@@ -33,7 +33,7 @@ class Inputs(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Standardise a batch."""
-        invalid = torch.isnan(image)
+        invalid = ~torch.isfinite(image)
         if self.nodata is not None:
             invalid = invalid | (image == self.nodata)
         invalid = invalid.any(dim=1, keepdim=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -22,7 +23,9 @@ from mapwright.plan import Plan
 from mapwright.predict.engines import TorchEngine
 from mapwright.predict.pipeline import Tiling, decide, predict_whole
 from mapwright.progress import progress_bar
-from mapwright.train.loop import Fitted, Record, fit
+from mapwright.training.loop import Fitted, Record, fit
+
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # only the command line speaks
 
 _CACHE_SHARE = 4  # samples may take one part in this many of the memory that is free
 

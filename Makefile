@@ -1,0 +1,33 @@
+# Two commands matter: `make demo` and `make test`. Both do their own set-up.
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test install lint format clean
+
+demo: install
+	rm -rf demo
+	$(BIN)/mapwright demo -o demo
+
+test: install lint
+	$(BIN)/pytest -q
+
+# a stamp newer than what it depends on: a second run installs nothing
+install: .venv/installed
+
+.venv/installed: pyproject.toml constraints.txt
+	test -x $(BIN)/python || $(PYTHON) -m venv .venv
+	$(BIN)/pip install -q -c constraints.txt -e '.[dev]'
+	touch $@
+
+lint: install
+	$(BIN)/ruff format --check -q .
+	$(BIN)/ruff check -q .
+	$(BIN)/mypy
+	$(BIN)/lint-imports > .venv/lint-imports.log || { cat .venv/lint-imports.log; exit 1; }
+
+format: install
+	$(BIN)/ruff format -q .
+	$(BIN)/ruff check -q --fix .
+
+clean:
+	rm -rf .venv demo build dist

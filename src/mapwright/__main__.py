@@ -1,0 +1,5 @@
+"""`python -m mapwright` is the command line."""
+
+from mapwright.cli import main
+
+main()

@@ -1,0 +1,265 @@
+"""The command line: one flat list of commands, no logic. Heavy imports wait for the command."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mapwright.errors import MapwrightError
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from mapwright.data.dataset import Dataset
+
+FOLDER = click.Path(path_type=Path)
+_dataset_option = click.option(
+    "--dataset",
+    "spec_file",
+    type=FOLDER,
+    metavar="FILE",
+    help="A dataset.toml kept elsewhere, for folders that can't be written to.",
+)
+_json_option = click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+_set_option = click.option(
+    "--set",
+    "pairs",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set a value of the plan by hand, such as steps=200 or augmentation.zoom=1.",
+)
+_tta_option = click.option(
+    "--tta",
+    type=click.Choice(["none", "flips", "d4"]),
+    default="none",
+    show_default=True,
+    help="Test-time augmentation: average over four flips, or over all eight flips and turns.",
+)
+
+
+class _Commands(click.Group):
+    """Turns our errors into one clear message and exit code 2; lists commands as declared."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except MapwrightError as error:
+            click.echo(f"error: {error}", err=True)
+            ctx.exit(2)
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(self.commands)
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="mapwright")
+def main() -> None:
+    r"""From a folder of overhead images and masks to maps that can be trusted.
+
+    \b
+    mapwright demo            watch the whole path on a made-up settlement
+    mapwright init roofs/     describe your own folder
+    """
+
+
+@main.command()
+@click.argument("folder", type=FOLDER)
+@click.option("-o", "--out", type=FOLDER, help="Write here instead of FOLDER/dataset.toml.")
+@click.option("--force", is_flag=True, help="Replace a file that is there.")
+def init(folder: Path, out: Path | None, force: bool) -> None:
+    r"""Look at the files of FOLDER and write dataset.toml, every guess explained.
+
+    \b
+    Example:  mapwright init roofs/
+    """
+    from mapwright.data.describe import describe
+    from mapwright.data.spec import FILE_NAME
+    from mapwright.data.write_spec import to_toml
+    from mapwright.errors import OutputError
+    from mapwright.io.files import write_text
+
+    target = out or folder / FILE_NAME
+    if target.exists() and not force:
+        raise OutputError(
+            "the description exists already",
+            where=target,
+            fix="edit it, or write it anew with --force",
+        )
+    described = describe(folder)
+    text = to_toml(described.spec, described.reasons)
+    write_text(target, text)
+    click.echo(text)
+    click.echo(f"written to {target}")
+
+
+@main.command()
+@click.argument("folder", type=FOLDER)
+@_dataset_option
+@_json_option
+@click.pass_context
+def check(ctx: click.Context, folder: Path, spec_file: Path | None, as_json: bool) -> None:
+    r"""Look for what would harm training; exit 1 when something would. Writes nothing.
+
+    \b
+    Example:  mapwright check roofs/
+    """
+    from mapwright.data.check import check as run_check
+    from mapwright.report.tables import check_table
+
+    report = run_check(_open(folder, spec_file, quiet=as_json))
+    _show(report.plain(), check_table(report), as_json)
+    ctx.exit(1 if report.harmful else 0)
+
+
+@main.command()
+@click.argument("folder", type=FOLDER)
+@click.option("-o", "--out", type=FOLDER, help="The run folder.  [default: runs/NAME-N]")
+@click.option("--all", "everything", is_flag=True, help="Learn from all images, hold out none.")
+@_set_option
+@_dataset_option
+@_json_option
+def train(
+    folder: Path,
+    out: Path | None,
+    everything: bool,
+    pairs: tuple[str, ...],
+    spec_file: Path | None,
+    as_json: bool,
+) -> None:
+    r"""Train a model on FOLDER and score it on held-out images.
+
+    \b
+    Example:  mapwright train roofs/ -o runs/roofs
+    """
+    dataset = _open(folder, spec_file, quiet=as_json)
+    from mapwright.plan import parse_settings
+    from mapwright.report.tables import scores_table
+    from mapwright.run import train_on
+
+    run = train_on(dataset, out, everything=everything, settings=parse_settings(pairs))
+    history = run.model.bundle.history
+    plain = {"run": str(run.folder), "scores": run.scores and run.scores.plain()}
+    table = scores_table(run.scores) if run.scores else "no image was held out: no scores"
+    _show(plain, table, as_json)
+    if not as_json:
+        click.echo(
+            f"starting weights: {history.weights_source} ({history.weights_reason}); "
+            f"best after {history.best_steps[0]} steps; {history.seconds:.0f} s\n"
+            f"run folder: {run.folder}"
+        )
+
+
+@main.command()
+@click.argument("model", type=FOLDER)
+@click.argument("folder", type=FOLDER)
+@click.option(
+    "--split",
+    type=click.Choice(["val", "train", "all"]),
+    default="val",
+    show_default=True,
+    help="Which labelled images; val = all when the model has seen none of them.",
+)
+@_tta_option
+@_dataset_option
+@_json_option
+def evaluate(
+    model: Path, folder: Path, split: Any, tta: Any, spec_file: Path | None, as_json: bool
+) -> None:
+    r"""Score MODEL (a file or a run folder) on the labelled images of FOLDER.
+
+    \b
+    Example:  mapwright evaluate runs/roofs roofs/ --tta d4
+    """
+    from mapwright.evaluation import choose_items
+    from mapwright.evaluation import evaluate as run_evaluate
+    from mapwright.report.tables import scores_table
+    from mapwright.run import dataset_for, load
+
+    loaded = load(model).with_tta(tta)
+    dataset = dataset_for(loaded, folder, spec_file)
+    items, note = choose_items(loaded, dataset, split)
+    scores = run_evaluate(loaded, dataset, items, note)
+    _show(scores.plain(), scores_table(scores), as_json)
+
+
+@main.command()
+@click.argument("model", type=FOLDER)
+@click.argument("paths", type=FOLDER, nargs=-1, required=True)
+@click.option("-o", "--out", type=FOLDER, required=True, help="Folder for the maps.")
+@click.option("--unlabelled", is_flag=True, help="Of a data folder, only images without a mask.")
+@click.option("--probabilities", is_flag=True, help="Also write one band of probability per class.")
+@click.option("--overlay", is_flag=True, help="Also write the image with the classes laid over it.")
+@_tta_option
+@_json_option
+def predict(
+    model: Path,
+    paths: tuple[Path, ...],
+    out: Path,
+    unlabelled: bool,
+    probabilities: bool,
+    overlay: bool,
+    tta: Any,
+    as_json: bool,
+) -> None:
+    r"""Map images with MODEL (a file or a run folder); PATHS are images or folders of them.
+
+    \b
+    Example:  mapwright predict runs/roofs roofs/images/535.png -o maps --overlay
+    """
+    from mapwright.run import load, predict_files
+
+    written = predict_files(
+        load(model).with_tta(tta),
+        paths,
+        out,
+        unlabelled=unlabelled,
+        probabilities=probabilities,
+        with_overlay=overlay,
+    )
+    plain = [{key: str(path) for key, path in vars(files).items() if path} for files in written]
+    _show(plain, "\n".join(str(files.map) for files in written), as_json)
+
+
+@main.command()
+@click.option("-o", "--out", type=FOLDER, default=Path("mapwright-demo"), show_default=True)
+@click.option("--steps", type=int, default=None, help="Train for fewer or more steps.")
+def demo(out: Path, steps: int | None) -> None:
+    r"""Make a small settlement whose roofs are known, and go the whole path on it.
+
+    \b
+    Example:  mapwright demo -o mapwright-demo
+    """
+    from mapwright.walkthrough import walk_through
+
+    for part in walk_through(out, steps):
+        _print(part)
+
+
+def _open(folder: Path, spec_file: Path | None, quiet: bool) -> Dataset:
+    """Open a data folder; guesses are shown, since nobody has looked at them yet."""
+    from mapwright.data.describe import open_dataset
+
+    dataset = open_dataset(folder, spec_file)
+    if dataset.reasons and not quiet:
+        from mapwright.report.tables import guesses_table
+
+        _print(guesses_table(dataset.spec, dataset.reasons))
+    return dataset
+
+
+def _show(plain: Any, table: RenderableType, as_json: bool) -> None:
+    if as_json:
+        click.echo(json.dumps(plain, indent=2, ensure_ascii=False))
+    else:
+        _print(table)
+
+
+def _print(what: RenderableType) -> None:
+    from rich.console import Console
+
+    width = None if sys.stdout.isatty() else 160
+    Console(width=width).print(what)

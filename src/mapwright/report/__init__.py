@@ -1,0 +1,1 @@
+"""Plain results as tables and figures for people."""

@@ -1,0 +1,121 @@
+"""Results as tables for a terminal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+from rich.console import Group, RenderableType
+from rich.markup import escape
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:  # only named here: a table of findings must not wait for torch
+    from mapwright.data.check import CheckReport
+    from mapwright.data.spec import DatasetSpec
+    from mapwright.evaluation import Scores
+
+_LEVEL_STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
+
+
+def guesses_table(spec: DatasetSpec, reasons: Mapping[str, str]) -> RenderableType:
+    """What was guessed of a folder without a dataset.toml, and why."""
+    values = {
+        "name": spec.name,
+        "images": spec.images,
+        "masks": spec.masks or "",
+        "bands": ", ".join(band.name for band in spec.used),
+        "classes": ", ".join(f"{c.name} {list(c.values)}" for c in spec.classes),
+        "mask.threshold": str(spec.mask.threshold),
+        "mask.ignore": str(list(spec.mask.ignore)),
+        "valid.nodata": str(spec.valid.nodata),
+        "valid.alpha": str(spec.valid.alpha).lower(),
+        "split": f"{spec.split.val:g} by {spec.split.by}, seed {spec.split.seed}",
+    }
+    table = _table("No dataset.toml: these are guesses (mapwright init writes them)")
+    table.add_column("key", style="bold")
+    table.add_column("value")
+    table.add_column("because", style="dim")
+    for key, value in values.items():
+        if key in reasons:
+            table.add_row(key, escape(value), escape(reasons[key]))
+    return table
+
+
+def check_table(report: CheckReport) -> RenderableType:
+    """What the doctor found, and how often each class occurs."""
+    classes = _table(f"{report.images} images, {report.labelled} with a mask")
+    classes.add_column("class", style="bold")
+    for name in ("pixels", "share", "images"):
+        classes.add_column(name, justify="right")
+    total = max(sum(report.class_pixels), 1)
+    for name, pixels, images in zip(
+        report.class_names, report.class_pixels, report.class_images, strict=True
+    ):
+        classes.add_row(escape(name), f"{pixels:,}", f"{pixels / total:.2%}", str(images))
+    parts: list[RenderableType] = [classes]
+    if report.excluded:
+        parts.append(Text(f"left out by dataset.toml: {', '.join(report.excluded)}", "dim"))
+    if report.findings:
+        findings = _table("Findings")
+        for name in ("level", "what", "images", "what to do"):
+            findings.add_column(name, overflow="fold")
+        for finding in report.findings:
+            stems = ", ".join(finding.stems[:6]) + (", ..." if len(finding.stems) > 6 else "")
+            level = Text(finding.level, _LEVEL_STYLE[finding.level])
+            findings.add_row(level, escape(finding.text), escape(stems), escape(finding.advice))
+        parts.append(findings)
+    verdict = "something here would harm training" if report.harmful else "fit to train on"
+    parts.append(Text(verdict, "bold red" if report.harmful else "bold green"))
+    return Group(*parts)
+
+
+def scores_table(scores: Scores) -> RenderableType:
+    """Scores per class with intervals, beside the constant prediction."""
+    table = _table(f"{len(scores.images)} images, {scores.pixels:,} pixels, pooled")
+    table.add_column("class", style="bold")
+    columns = ("IoU", "95 %", "F1", "precision", "recall", "per image", "all pixels", "baseline")
+    for name in columns:
+        table.add_column(name, justify="right")
+    for row in scores.classes:
+        table.add_row(
+            escape(row.name),
+            _number(row.iou),
+            _range(row.iou_interval),
+            *map(_number, (row.f1, row.precision, row.recall, row.iou_per_image)),
+            *map(_number, (row.iou_all_pixels, row.iou_baseline)),
+        )
+    table.add_section()
+    table.add_row(
+        "mean",
+        f"[bold]{_number(scores.mean_iou)}[/]",
+        _range(scores.mean_iou_interval),
+        "", "", "",
+        *map(_number, (scores.mean_iou_per_image, scores.mean_iou_all_pixels)),
+        _number(scores.mean_iou_baseline),
+    )  # fmt: skip
+    lines = [
+        f"accuracy {_number(scores.accuracy)}; baseline = {scores.baseline!r} everywhere, "
+        f"accuracy {_number(scores.accuracy_baseline)}; test-time augmentation: {scores.tta}",
+        "per image = mean over the images in which the class occurs; "
+        "all pixels = invalid ones counted too",
+    ]
+    if scores.absent:
+        lines.append(f"not in truth nor prediction, left out of the mean: {scores.absent}")
+    notes: list[RenderableType] = [Text(line, "dim") for line in lines]
+    if scores.note:
+        notes.append(Text(scores.note, "yellow"))
+    return Group(table, *notes)
+
+
+def _table(title: str) -> Table:
+    return Table(title=escape(title), title_justify="left", title_style="bold", box=None)
+
+
+def _number(value: float) -> str:
+    return "-" if math.isnan(value) else f"{value:.3f}"
+
+
+def _range(bounds: tuple[float, float]) -> str:
+    return "-" if math.isnan(bounds[0]) else f"{bounds[0]:.3f} to {bounds[1]:.3f}"

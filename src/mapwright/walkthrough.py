@@ -1,0 +1,110 @@
+"""`mapwright demo`: the whole path on a made-up settlement whose roofs are known."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+from PIL import Image as PilImage
+from rich.console import RenderableType
+from rich.rule import Rule
+from rich.text import Text
+
+from mapwright.data.check import check
+from mapwright.data.dataset import Dataset
+from mapwright.data.describe import describe, open_dataset
+from mapwright.data.spec import FILE_NAME
+from mapwright.data.write_spec import to_toml
+from mapwright.demo.settlement import make_settlement
+from mapwright.evaluation import choose_items, evaluate
+from mapwright.io.files import new_folder, replacing, write_text
+from mapwright.io.picture import as_rgb
+from mapwright.predict.model import Model
+from mapwright.report.figures import Comparison, comparison_figure
+from mapwright.report.tables import check_table, guesses_table, scores_table
+from mapwright.run import predict_files, train_on
+
+LABELLED, UNLABELLED = 30, 2
+STEPS = 200  # about two minutes on two cores
+_SHOWN = 3  # validation images in the figure
+_LARGE = 704  # pixels; larger than a tile, so its map is blended from many
+
+
+def walk_through(out: Path, steps: int | None = None) -> Iterator[RenderableType]:
+    """Go the whole path: make data, describe, check, train, evaluate, predict, draw.
+
+    Args:
+        out: A new or empty folder for all of it.
+        steps: Training steps; None = `STEPS`.
+
+    Yields:
+        What to show, part by part.
+
+    Raises:
+        OutputError: The folder is not empty or can't be written.
+    """
+    began = time.monotonic()
+    new_folder(out)
+    root = out / "roofs"
+    yield Rule("1  make: a settlement whose roofs are known", align="left")
+    make_data(root)
+    yield Text(f"{LABELLED} images with masks, {UNLABELLED} without, in {root}")
+
+    yield Rule("2  describe: mapwright init", align="left")
+    described = describe(root)
+    write_text(root / FILE_NAME, to_toml(described.spec, described.reasons))
+    yield guesses_table(described.spec, described.reasons)
+    dataset = open_dataset(root)
+
+    yield Rule("3  check: mapwright check", align="left")
+    yield check_table(check(dataset))
+
+    yield Rule("4  train: mapwright train", align="left")
+    settings = {"steps": steps or STEPS, "seed": 0}
+    run = train_on(dataset, out / "run", settings=settings)
+    history = run.model.bundle.history
+    yield Text(f"best after {history.best_steps[0]} of {settings['steps']} steps, "
+               f"{history.seconds:.0f} s; model in {run.folder}")  # fmt: skip
+
+    yield Rule("5  evaluate: mapwright evaluate --tta d4", align="left")
+    model = run.model.with_tta("d4")
+    items, note = choose_items(model, dataset, "val")
+    yield scores_table(evaluate(model, dataset, items, note))
+
+    yield Rule("6  predict: mapwright predict --unlabelled --overlay", align="left")
+    written = predict_files(model, [root], out / "maps", unlabelled=True, with_overlay=True)
+    yield Text("\n".join(str(files.map) for files in written))
+    figure = out / "figure.png"
+    draw_figure(model, dataset, [item.stem for item in items][:_SHOWN], figure)
+    yield Rule("", align="left")
+    yield Text(f"look at {figure}; {time.monotonic() - began:.0f} s in all", "bold green")
+
+
+def make_data(root: Path) -> None:
+    """Write the images and masks of the demo."""
+    for number in range(LABELLED + UNLABELLED):
+        labelled = number < LABELLED
+        size = 256 if number < LABELLED + UNLABELLED - 1 else _LARGE
+        tile = make_settlement(number, size)
+        name = f"{number:03d}.png"
+        _save(root / "images" / name, tile.image.transpose(1, 2, 0))
+        if labelled:
+            _save(root / "masks" / name, tile.mask)
+
+
+def draw_figure(model: Model, dataset: Dataset, stems: list[str], path: Path) -> None:
+    """Draw image, truth, prediction and errors of some images."""
+    spec = dataset.spec
+    rows = []
+    for item in dataset.choose(stems):
+        sample = dataset.read(item)
+        picture = as_rgb(sample.image, spec.band_names, byte_values=True)
+        rows.append(Comparison(item.stem, picture, sample.mask, model.predict(item.image).classes))
+    comparison_figure(rows, spec.class_names, spec.colors, path)
+
+
+def _save(path: Path, pixels: np.ndarray) -> None:
+    with replacing(path) as temporary:
+        PilImage.fromarray(pixels).save(temporary)

@@ -1,0 +1,67 @@
+import tomllib
+
+import pytest
+
+from mapwright.data.fingerprint import BandStats, Fingerprint
+from mapwright.errors import SettingError
+from mapwright.hardware import Hardware, detect_hardware
+from mapwright.plan import Plan, make_plan, parse_settings
+
+FAST = Hardware("cpu", "fast one", 8, 2**34, bfloat16=True)
+SLOW = Hardware("cpu", "slow one", 2, 2**33, bfloat16=False)
+
+
+def fingerprint(side: int = 256) -> Fingerprint:
+    band = BandStats(name="red", mean=1, std=1, minimum=0, maximum=2)
+    return Fingerprint(bands=(band,), class_pixels=(5, 5), heights=(side, 900), widths=(800, 700))
+
+
+@pytest.mark.parametrize(("side", "patch"), [(256, 256), (255, 224), (1000, 256), (20, 32)])
+def test_the_patch_follows_the_smallest_image(side: int, patch: int) -> None:
+    planned = make_plan(fingerprint(side), FAST)
+    assert planned.plan.patch == planned.plan.tile == patch
+    assert str(side if side < 700 else 700) in planned.reasons["patch"]
+
+
+def test_precision_follows_the_machine() -> None:
+    assert make_plan(fingerprint(), FAST).plan.precision == "bfloat16"
+    assert make_plan(fingerprint(), SLOW).plan.precision == "float32"
+
+
+def test_a_value_set_by_hand_wins_and_the_rest_follows() -> None:
+    planned = make_plan(fingerprint(), FAST, {"patch": 64, "augmentation": {"zoom": 1.0}})
+    assert (planned.plan.patch, planned.plan.tile) == (64, 64)
+    assert planned.plan.augmentation.zoom == 1
+    assert planned.reasons["patch"] == "set by hand"
+
+
+def test_an_unknown_or_impossible_setting_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"unknown key 'step'[\s\S]*'steps'"):
+        make_plan(fingerprint(), FAST, {"step": 3})
+    with pytest.raises(SettingError, match="batch"):
+        make_plan(fingerprint(), FAST, {"batch": 0})
+
+
+def test_the_written_plan_says_why_and_reads_back() -> None:
+    planned = make_plan(fingerprint(), FAST)
+    text = planned.to_toml()
+    assert "# fast one multiplies bfloat16" in text
+    assert Plan.parse(tomllib.loads(text), "plan.toml") == planned.plan
+
+
+def test_settings_from_the_command_line() -> None:
+    pairs = ("steps=20", "encoder=mit_b0", "augmentation.zoom = 1.5", "channels_last=false")
+    assert parse_settings(pairs) == {
+        "steps": 20,
+        "encoder": "mit_b0",
+        "augmentation": {"zoom": 1.5},
+        "channels_last": False,
+    }
+    with pytest.raises(SettingError, match="key=value"):
+        parse_settings(("steps",))
+
+
+def test_this_machine_is_known() -> None:
+    hardware = detect_hardware()
+    assert hardware.cores >= 1
+    assert hardware.memory > 2**28
