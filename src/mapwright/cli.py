@@ -247,7 +247,8 @@ def _open(folder: Path, spec_file: Path | None, quiet: bool) -> Dataset:
     if dataset.reasons and not quiet:
         from mapwright.report.tables import guesses_table
 
-        _print(guesses_table(dataset.spec, dataset.reasons))
+        title = "No dataset.toml: these are guesses (mapwright init writes them)"
+        _print(guesses_table(dataset.spec, dataset.reasons, title))
     return dataset
 
 

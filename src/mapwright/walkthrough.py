@@ -55,7 +55,7 @@ def walk_through(out: Path, steps: int | None = None) -> Iterator[RenderableType
     yield Rule("2  describe: mapwright init", align="left")
     described = describe(root)
     write_text(root / FILE_NAME, to_toml(described.spec, described.reasons))
-    yield guesses_table(described.spec, described.reasons)
+    yield guesses_table(described.spec, described.reasons, f"written to {root / FILE_NAME}")
     dataset = open_dataset(root)
 
     yield Rule("3  check: mapwright check", align="left")

@@ -10,9 +10,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 from click.testing import CliRunner, Result
-from conftest import write_squares
 from PIL import Image
 
+from conftest import write_squares
 from mapwright.cli import main
 from mapwright.run import Run
 

@@ -1,5 +1,7 @@
 """Tiling laws: every pixel is covered, and blending changes nothing that tiles agree on."""
 
+from itertools import pairwise
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -35,7 +37,7 @@ def test_windows_cover_every_pixel_with_tiles_of_one_size(
 @given(sides, tiles, overlaps)
 def test_neighbours_overlap_at_least_as_asked(side: int, tile: int, overlap: float) -> None:
     starts = sorted({window.row for window in plan_windows(side, tile, tile, overlap)})
-    for a, b in zip(starts, starts[1:], strict=False):
+    for a, b in pairwise(starts):
         assert b - a <= max(1, int(tile * (1 - overlap)))
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import numpy as np
+from scipy.ndimage import maximum_filter, minimum_filter
 
 from mapwright.data.dataset import Dataset, match_files, read_mask_values
 from mapwright.data.layouts import find_layout
@@ -22,7 +23,10 @@ Reasons = dict[str, str]
 """Key of `dataset.toml`, such as `mask.threshold` -> why it has this value."""
 
 _LOOK_AT = 200  # files; more would make `init` slow on a large folder and change no guess
-_SOFT_SHARE = 0.8  # a mask is soft when its two extremes hold this share of all pixels
+_SOFT_SHARE = 0.8  # a mask is soft only if its two extremes hold this share of all pixels
+_SOFT_RANGE = 255  # and its values use a full byte
+_FEW = 16  # up to so many values may be class codes, so where they lie is looked at
+_EDGE_SHARE = 0.9  # of the pixels between the extremes must lie on edges
 _MAX_DISTINCT = 64  # more distinct values than this are no class codes
 _OPAQUE_SHARE = 0.5  # an alpha band is fully opaque on at least this share of pixels
 
@@ -193,26 +197,57 @@ def _distinct(names: Sequence[str]) -> list[str]:
     return [n if counts[n] == 1 else f"{n}_{i}" for i, n in enumerate(names, start=1)]
 
 
+@dataclass
+class _MaskValues:
+    """What the masks hold.
+
+    Args:
+        counts: Pixels per value.
+        nodata: The value that the files declare as nodata, or None.
+        between: Pixels that are neither the lowest nor the highest value of their mask.
+        edges: How many of those lie between a lower and a higher neighbour.
+    """
+
+    counts: Counter[int]
+    nodata: float | None
+    between: int = 0
+    edges: int = 0
+
+    @property
+    def extremes(self) -> float:
+        """Share of the pixels that have the lowest or the highest value of all."""
+        low, high = min(self.counts), max(self.counts)
+        return (self.counts[low] + self.counts[high]) / self.counts.total()
+
+    @property
+    def soft(self) -> bool:
+        """Whether the values between the extremes are soft edges and no classes.
+
+        Either there are too many of them for class codes, or nearly all their pixels lie on the
+        slope from one extreme to the other.
+        """
+        if max(self.counts) < _SOFT_RANGE or self.extremes < _SOFT_SHARE or not self.between:
+            return False
+        return len(self.counts) > _FEW or self.edges > _EDGE_SHARE * self.between
+
+
 def _guess_classes(
     paths: Sequence[Path], name: str, reasons: Reasons
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Class table and [mask] table, from the values that the masks hold."""
-    counts, nodata = _mask_values(_spread(paths))
-    values = sorted(counts)
-    total = sum(counts.values())
-    low, high = values[0], values[-1]
-    extremes = (counts[low] + counts[high]) / total
+    found = _mask_values(_spread(paths))
+    values = sorted(found.counts)
     positive = _singular(name)
-    reasons["classes"] = f"mask values found: {_listed(counts)}"
-    if len(values) > 16 and extremes >= _SOFT_SHARE:
+    if found.soft:
+        low, high = values[0], values[-1]
         middle = (low + high + 1) // 2
-        soft = 1 - extremes
         reasons["mask.threshold"] = (
-            f"{len(values)} distinct values, {extremes:.1%} of the pixels at {low} and {high}: "
-            f"soft edges ({soft:.1%}), so a value >= {middle} is {positive}"
+            f"{len(values)} distinct values, {found.extremes:.1%} of the pixels at {low} and "
+            f"{high}, the rest soft edges: a value >= {middle} is {positive}"
         )
         reasons["classes"] = f"two classes; {positive!r} is named after the folder"
         return _two_classes(low, high, positive), {"threshold": float(middle)}
+    reasons["classes"] = f"mask values found: {_listed(found.counts)}"
     if len(values) > _MAX_DISTINCT:
         raise DatasetError(
             f"the masks hold {len(values)} distinct values, too many for class codes",
@@ -220,7 +255,7 @@ def _guess_classes(
             expected=f"at most {_MAX_DISTINCT} class values, or a soft mask of two classes",
             fix="check that this is the folder of masks; write dataset.toml by hand if it is",
         )
-    ignore = _guess_ignore(counts, nodata, reasons)
+    ignore = _guess_ignore(found.counts, found.nodata, reasons)
     kept = [value for value in values if value not in ignore]
     if len(kept) == 2 and kept[0] == 0:
         reasons["classes"] += f"; {positive!r} is named after the folder"
@@ -228,21 +263,26 @@ def _guess_classes(
     return _many_classes(kept), {"ignore": ignore}
 
 
-def _mask_values(paths: Sequence[Path]) -> tuple[Counter[int], float | None]:
-    counts: Counter[int] = Counter()
+def _mask_values(paths: Sequence[Path]) -> _MaskValues:
     infos = _readable(inspect, paths)
     nodata = next((info.nodata for info in infos if info.nodata is not None), None)
+    found = _MaskValues(Counter(), nodata)
     for path, pixels in _readable(lambda path: (path, read_mask_values(path)), paths):
-        found, numbers = np.unique(pixels[np.isfinite(pixels)], return_counts=True)
-        if not np.array_equal(found, np.round(found)):
+        values, numbers = np.unique(pixels[np.isfinite(pixels)], return_counts=True)
+        if not np.array_equal(values, np.round(values)):
             raise DatasetError(
-                f"the mask holds values that are not whole numbers, such as {found[0]:g}",
+                f"the mask holds values that are not whole numbers, such as {values[0]:g}",
                 where=path,
                 expected="class codes, or a soft mask of 0..255",
                 fix="check that this is the folder of masks",
             )
-        counts.update(dict(zip(map(int, found), map(int, numbers), strict=True)))
-    return counts, nodata
+        found.counts.update(dict(zip(map(int, values), map(int, numbers), strict=True)))
+        if len(values) > 2:
+            between = (pixels > values[0]) & (pixels < values[-1])
+            slope = (minimum_filter(pixels, 3) < pixels) & (maximum_filter(pixels, 3) > pixels)
+            found.between += int(between.sum())
+            found.edges += int((between & slope).sum())
+    return found
 
 
 def _guess_ignore(counts: Counter[int], nodata: float | None, reasons: Reasons) -> list[int]:

@@ -112,7 +112,8 @@ def read_raster(
 ) -> Raster:
     """Read bands of a file, with their validity.
 
-    A pixel is valid when alpha is above 0 (if asked for) and no band read is NaN, infinite or nodata there.
+    A pixel is valid when alpha is above 0 (if asked for) and no band read is NaN, infinite or
+    nodata there.
 
     Args:
         path: The file.

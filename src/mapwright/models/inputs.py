@@ -14,7 +14,7 @@ class Inputs(nn.Module):
     Args:
         mean: Mean per band, in file values.
         std: Standard deviation per band, in file values.
-        nodata: The file value that means "no measurement", or None; NaN and infinity always mean it.
+        nodata: The file value that means "no measurement", or None; NaN and infinity mean it too.
 
     Shape:
         (N, C, H, W) float32 file values -> (N, C, H, W) float32 standardised values.

@@ -19,8 +19,8 @@ if TYPE_CHECKING:  # only named here: a table of findings must not wait for torc
 _LEVEL_STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
 
-def guesses_table(spec: DatasetSpec, reasons: Mapping[str, str]) -> RenderableType:
-    """What was guessed of a folder without a dataset.toml, and why."""
+def guesses_table(spec: DatasetSpec, reasons: Mapping[str, str], title: str) -> RenderableType:
+    """What was guessed of a folder, and why."""
     values = {
         "name": spec.name,
         "images": spec.images,
@@ -33,7 +33,7 @@ def guesses_table(spec: DatasetSpec, reasons: Mapping[str, str]) -> RenderableTy
         "valid.alpha": str(spec.valid.alpha).lower(),
         "split": f"{spec.split.val:g} by {spec.split.by}, seed {spec.split.seed}",
     }
-    table = _table("No dataset.toml: these are guesses (mapwright init writes them)")
+    table = _table(title)
     table.add_column("key", style="bold")
     table.add_column("value")
     table.add_column("because", style="dim")
