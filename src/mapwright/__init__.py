@@ -13,6 +13,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mapwright.apply import load as load
     from mapwright.data.check import CheckReport as CheckReport
     from mapwright.data.check import check as check
     from mapwright.data.dataset import Dataset as Dataset
@@ -20,14 +21,13 @@ if TYPE_CHECKING:
     from mapwright.data.describe import open_dataset as open_dataset
     from mapwright.data.spec import DatasetSpec as DatasetSpec
     from mapwright.errors import MapwrightError as MapwrightError
-    from mapwright.evaluation import Scores as Scores
     from mapwright.evaluation import evaluate as evaluate
+    from mapwright.metrics.summary import Scores as Scores
     from mapwright.models.build import build_model as build_model
     from mapwright.plan import Plan as Plan
     from mapwright.predict.model import Model as Model
     from mapwright.predict.model import Prediction as Prediction
     from mapwright.run import Run as Run
-    from mapwright.run import load as load
     from mapwright.run import train as train
 
 _HOMES = {
@@ -38,14 +38,14 @@ _HOMES = {
     "open_dataset": "data.describe",
     "DatasetSpec": "data.spec",
     "MapwrightError": "errors",
-    "Scores": "evaluation",
+    "Scores": "metrics.summary",
     "evaluate": "evaluation",
     "build_model": "models.build",
     "Plan": "plan",
     "Model": "predict.model",
     "Prediction": "predict.model",
     "Run": "run",
-    "load": "run",
+    "load": "apply",
     "train": "run",
 }
 

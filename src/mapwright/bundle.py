@@ -16,7 +16,6 @@ from typing import Any
 import torch
 from pydantic import Field
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from mapwright.data.config import Config
@@ -24,7 +23,7 @@ from mapwright.data.fingerprint import Fingerprint
 from mapwright.data.spec import DatasetSpec
 from mapwright.data.splits import Fold
 from mapwright.errors import ModelFileError
-from mapwright.io.files import replacing
+from mapwright.io.tensors import save_tensors
 from mapwright.models.build import STRIDE, build_model
 from mapwright.models.inputs import Inputs, SegmentationModel
 from mapwright.models.weights import StartingWeights
@@ -59,8 +58,12 @@ class History(Config):
         images: SHA-256 of each image and mask, by stem: tells whether an image was learnt from.
         weights_source: What the networks started from.
         weights_reason: Why.
-        best_steps: After how many steps each member was at its best.
+        steps: How many steps each member was trained for.
+        best_steps: After how many of them each member's weights were kept.
+        cut_short: Members whose training the clock ended before its last step.
+        budget: Seconds that the whole command was given; None = no budget.
         seconds: How long training took.
+        plan_hash: SHA-256 of data, settings, budget and machine.
         versions: Versions of the libraries that matter.
         hardware: Name of the processor or GPU.
     """
@@ -70,8 +73,12 @@ class History(Config):
     images: dict[str, str]
     weights_source: str
     weights_reason: str
+    steps: tuple[int, ...]
     best_steps: tuple[int, ...]
+    cut_short: tuple[int, ...] = ()
+    budget: float | None = None
     seconds: float
+    plan_hash: str = ""
     versions: dict[str, str]
     hardware: str
 
@@ -101,6 +108,11 @@ class Bundle:
     def with_scores(self, scores: Mapping[str, Any]) -> Bundle:
         """The same bundle with results."""
         return replace(self, scores=scores)
+
+    def only(self, members: Sequence[int]) -> Bundle:
+        """The same bundle with some of its members, by number."""
+        chosen = tuple(self.members[number] for number in members)
+        return replace(self, members=chosen)
 
     def networks(self) -> list[SegmentationModel]:
         """The members as modules in evaluation mode, on the CPU."""
@@ -160,12 +172,7 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
         for number, state in enumerate(bundle.members)
         for name, tensor in state.items()
     }
-    metadata = {_HEADER: header, _CHECKSUM: _checksum(header, tensors)}
-    with replacing(path) as temporary:
-        try:
-            save_file(tensors, temporary, metadata=metadata)
-        except SafetensorError as error:
-            raise OSError(str(error)) from error
+    save_tensors(path, tensors, {_HEADER: header, _CHECKSUM: _checksum(header, tensors)})
 
 
 def load_bundle(path: Path) -> Bundle:

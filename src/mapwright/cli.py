@@ -35,9 +35,9 @@ _set_option = click.option(
 _tta_option = click.option(
     "--tta",
     type=click.Choice(["none", "flips", "d4"]),
-    default="none",
-    show_default=True,
-    help="Test-time augmentation: average over four flips, or over all eight flips and turns.",
+    default=None,
+    help="Test-time augmentation: average over four flips, or over all eight flips and turns.  "
+    "[default: as planned]",
 )
 
 
@@ -118,39 +118,51 @@ def check(ctx: click.Context, folder: Path, spec_file: Path | None, as_json: boo
 @main.command()
 @click.argument("folder", type=FOLDER)
 @click.option("-o", "--out", type=FOLDER, help="The run folder.  [default: runs/NAME-N]")
-@click.option("--all", "everything", is_flag=True, help="Learn from all images, hold out none.")
+@click.option("--folds", type=int, default=1, show_default=True, help="0 = hold out none.")
+@click.option("--budget", metavar="TIME", help="Time for all of it, such as 15m or 1h30m.")
+@click.option("--from", "parent", type=FOLDER, metavar="MODEL", help="Start from another model.")
+@click.option("--resume", is_flag=True, help="Go on where an interrupted training stands.")
 @_set_option
 @_dataset_option
 @_json_option
 def train(
     folder: Path,
     out: Path | None,
-    everything: bool,
+    folds: int,
+    budget: str | None,
+    parent: Path | None,
+    resume: bool,
     pairs: tuple[str, ...],
     spec_file: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Train a model on FOLDER and score it on held-out images.
+    r"""Train a model on FOLDER and score it on images that it did not learn from.
 
     \b
-    Example:  mapwright train roofs/ -o runs/roofs
+    Example:  mapwright train roofs/ -o runs/roofs --folds 5 --budget 30m
     """
+    began = process_start()
     dataset = _open(folder, spec_file, quiet=as_json)
+    from mapwright.apply import load
     from mapwright.plan import parse_settings
-    from mapwright.report.tables import scores_table
-    from mapwright.run import train_on
+    from mapwright.report.tables import history_text, scores_table
+    from mapwright.run import Options, train_on
+    from mapwright.training.budget import parse_seconds
 
-    run = train_on(dataset, out, everything=everything, settings=parse_settings(pairs))
-    history = run.model.bundle.history
+    options = Options(
+        folds=folds,
+        budget=parse_seconds(budget) if budget else None,
+        settings=parse_settings(pairs),
+        parent=load(parent) if parent else None,
+        resume=resume,
+        began=began,
+    )
+    run = train_on(dataset, out, options)
     plain = {"run": str(run.folder), "scores": run.scores and run.scores.plain()}
     table = scores_table(run.scores) if run.scores else "no image was held out: no scores"
     _show(plain, table, as_json)
     if not as_json:
-        click.echo(
-            f"starting weights: {history.weights_source} ({history.weights_reason}); "
-            f"best after {history.best_steps[0]} steps; {history.seconds:.0f} s\n"
-            f"run folder: {run.folder}"
-        )
+        click.echo(f"{history_text(run.model.bundle.history)}\nrun folder: {run.folder}")
 
 
 @main.command()
@@ -174,10 +186,10 @@ def evaluate(
     \b
     Example:  mapwright evaluate runs/roofs roofs/ --tta d4
     """
+    from mapwright.apply import dataset_for, load
     from mapwright.evaluation import choose_items
     from mapwright.evaluation import evaluate as run_evaluate
     from mapwright.report.tables import scores_table
-    from mapwright.run import dataset_for, load
 
     loaded = load(model).with_tta(tta)
     dataset = dataset_for(loaded, folder, spec_file)
@@ -210,7 +222,7 @@ def predict(
     \b
     Example:  mapwright predict runs/roofs roofs/images/535.png -o maps --overlay
     """
-    from mapwright.run import load, predict_files
+    from mapwright.apply import load, predict_files
 
     written = predict_files(
         load(model).with_tta(tta),
@@ -237,6 +249,15 @@ def demo(out: Path, steps: int | None) -> None:
 
     for part in walk_through(out, steps):
         _print(part)
+
+
+def process_start() -> float:
+    """`time.monotonic()` at the start of this process: a budget covers the whole command."""
+    import time
+
+    import psutil
+
+    return time.monotonic() - (time.time() - psutil.Process().create_time())
 
 
 def _open(folder: Path, spec_file: Path | None, quiet: bool) -> Dataset:

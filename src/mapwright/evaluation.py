@@ -1,18 +1,27 @@
-"""A model and held-out images become scores, beside a trivial baseline and with intervals."""
+"""A model and labelled images become scores; which images, and by which members."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
-from mapwright.data.dataset import Dataset, Item
+from mapwright.data.dataset import Dataset, Item, Sample
 from mapwright.errors import DatasetError
 from mapwright.metrics import confusion as cm
-from mapwright.metrics.intervals import bootstrap_interval
+from mapwright.metrics.summary import Scores, summarize
+from mapwright.metrics.threshold import (
+    BINS,
+    best_threshold,
+    counts_at,
+    cross_fitted,
+    histogram,
+)
 from mapwright.predict.model import Model
+from mapwright.predict.pipeline import decide
 from mapwright.progress import progress_bar
 from mapwright.types import Counts
 
@@ -21,80 +30,25 @@ Split = Literal["val", "train", "all"]
 
 
 @dataclass(frozen=True)
-class ClassScores:
-    """Scores of one class, pooled over all pixels unless said otherwise.
+class Tally:
+    """What was counted on one image.
 
     Args:
-        name: The class.
-        iou: Intersection over union.
-        iou_interval: 95 % bootstrap interval over images.
-        f1: F1, which is Dice.
-        precision: Share of predicted pixels that are right.
-        recall: Share of true pixels that are found.
-        iou_per_image: Mean of the IoU of each image in which the class occurs.
-        iou_all_pixels: IoU with invalid pixels counted too, where the mask labels them.
-        iou_baseline: IoU of the constant prediction.
-        pixels: True pixels.
+        stem: The image.
+        valid: Over valid, labelled pixels: (2, BINS + 1) histogram of a binary task, else
+            (K, K) counts.
+        everything: The same over all labelled pixels, invalid ones included.
     """
 
-    name: str
-    iou: float
-    iou_interval: tuple[float, float]
-    f1: float
-    precision: float
-    recall: float
-    iou_per_image: float
-    iou_all_pixels: float
-    iou_baseline: float
-    pixels: int
-
-
-@dataclass(frozen=True)
-class Scores:
-    """Results on a set of images.
-
-    Args:
-        images: Stems evaluated.
-        classes: One entry per class.
-        absent: Classes that occur neither in truth nor in prediction; not in the means.
-        mean_iou: Mean over the classes that are present.
-        mean_iou_interval: 95 % bootstrap interval over images.
-        mean_iou_per_image: Mean over images of each image's mean IoU.
-        mean_iou_all_pixels: Mean IoU with invalid pixels counted too.
-        accuracy: Share of pixels that are right.
-        baseline: The class that the constant prediction gives everywhere.
-        mean_iou_baseline: Its mean IoU.
-        accuracy_baseline: Its accuracy.
-        pixels: Valid, labelled pixels evaluated.
-        confusion: (K, K) pixels, rows = truth, columns = prediction.
-        tta: Test-time augmentation used.
-        note: What the reader must know, such as training images among those evaluated.
-    """
-
-    images: tuple[str, ...]
-    classes: tuple[ClassScores, ...]
-    absent: tuple[str, ...]
-    mean_iou: float
-    mean_iou_interval: tuple[float, float]
-    mean_iou_per_image: float
-    mean_iou_all_pixels: float
-    accuracy: float
-    baseline: str
-    mean_iou_baseline: float
-    accuracy_baseline: float
-    pixels: int
-    confusion: list[list[int]]
-    tta: str
-    note: str = ""
-
-    def plain(self) -> dict[str, Any]:
-        """The scores as JSON-able built-in types; None where a score is not defined."""
-        plain: dict[str, Any] = _without_nan(asdict(self))
-        return plain
+    stem: str
+    valid: NDArray[np.int64]
+    everything: NDArray[np.int64]
 
 
 def evaluate(model: Model, dataset: Dataset, items: Sequence[Item], note: str = "") -> Scores:
     """Score a model on labelled images.
+
+    A member of an ensemble has no say on an image that it learnt from, unless all of them have.
 
     Args:
         model: The model, with its test-time augmentation.
@@ -102,23 +56,83 @@ def evaluate(model: Model, dataset: Dataset, items: Sequence[Item], note: str = 
         items: Which images; each must have a mask.
         note: Passed on to the result.
     """
-    classes = len(dataset.spec.classes)
-    valid, everything = [], []
-    with progress_bar("evaluate", len(items)) as progress:
-        for item in items:
-            sample = dataset.read(item)
-            guess = model.classify(sample.image)
-            valid.append(cm.confusion(sample.mask, guess, classes))
-            everything.append(cm.confusion(sample.labels, guess, classes))
-            progress.advance(note=item.stem)
+    tallies = tally(model, dataset, items)
+    threshold = model.bundle.decision.threshold
     return summarize(
-        tuple(item.stem for item in items),
+        [entry.stem for entry in tallies],
         dataset.spec.class_names,
-        np.array(valid),
-        np.array(everything),
-        tta=model.tta,
+        np.array([_counts(entry.valid, threshold) for entry in tallies]),
+        np.array([_counts(entry.everything, threshold) for entry in tallies]),
+        tta=model.views,
         note=note,
     )
+
+
+def tally(model: Model, dataset: Dataset, items: Sequence[Item]) -> list[Tally]:
+    """Predict labelled images and count; see `evaluate`."""
+    history = model.bundle.history
+    learnt = [{history.images[stem] for stem in fold.train} for fold in history.folds]
+    models: dict[tuple[int, ...], Model] = {}
+    tallies = []
+    with progress_bar("evaluate", len(items)) as progress:
+        for item in items:
+            digest = item.digest()
+            unseen = tuple(k for k, seen in enumerate(learnt) if digest not in seen)
+            fit = models.setdefault(unseen, model.only(unseen) if unseen else model)
+            tallies.append(_count(fit, dataset.read(item), item.stem))
+            progress.advance(note=item.stem)
+    return tallies
+
+
+def _count(model: Model, sample: Sample, stem: str) -> Tally:
+    probabilities = model.probabilities(sample.image)
+    if len(probabilities) == 2:
+        second = probabilities[1]
+        return Tally(stem, histogram(sample.mask, second), histogram(sample.labels, second))
+    guess, classes = decide(probabilities, 0.5), len(probabilities)
+    return Tally(
+        stem,
+        cm.confusion(sample.mask, guess, classes),
+        cm.confusion(sample.labels, guess, classes),
+    )
+
+
+def _counts(tallied: NDArray[np.int64], threshold: float) -> Counts:
+    """(K, K) counts of a tally: of a binary task, at a threshold."""
+    binary = tallied.shape == (2, BINS + 1)
+    return counts_at(tallied, threshold) if binary else tallied
+
+
+def score_folds(
+    folds: Sequence[Sequence[Tally]], names: Sequence[str], tta: str
+) -> tuple[Scores, float]:
+    """Out-of-fold scores and the decision threshold.
+
+    With two classes the threshold is tuned: the one that is stored on all folds, but each fold's
+    own score uses the one tuned on the other folds, so that it is not flattered.
+
+    Args:
+        folds: What each member counted on the images that it did not learn from.
+        names: The classes.
+        tta: Test-time augmentation used.
+    """
+    thresholds, stored = [0.5] * len(folds), 0.5
+    if len(names) == 2:
+        pooled = [np.sum([entry.valid for entry in fold], axis=0) for fold in folds]
+        thresholds, stored = cross_fitted(pooled), best_threshold(np.sum(pooled, axis=0))
+    pairs = [(entry, t) for fold, t in zip(folds, thresholds, strict=True) for entry in fold]
+    note = f"out of fold, {len(folds)} folds; every image is scored by a model that never saw it"
+    if len(names) == 2:
+        note += f"; threshold {stored:g}, for each fold's score tuned on the others"
+    scores = summarize(
+        [entry.stem for entry, _ in pairs],
+        names,
+        np.array([_counts(entry.valid, t) for entry, t in pairs]),
+        np.array([_counts(entry.everything, t) for entry, t in pairs]),
+        tta=tta,
+        note=note,
+    )
+    return scores, stored
 
 
 def choose_items(model: Model, dataset: Dataset, split: Split) -> tuple[tuple[Item, ...], str]:
@@ -157,87 +171,3 @@ def choose_items(model: Model, dataset: Dataset, split: Split) -> tuple[tuple[It
     if split == "val" and not any(known.values()):
         return chosen, "the model has seen none of these images"
     return chosen, ""
-
-
-def summarize(
-    stems: Sequence[str],
-    names: Sequence[str],
-    counts: Counts,
-    counts_all: Counts,
-    *,
-    tta: str = "none",
-    note: str = "",
-) -> Scores:
-    """Counts per image to scores.
-
-    Args:
-        stems: The images.
-        names: The classes.
-        counts: (n, K, K) pixels per image, valid and labelled ones.
-        counts_all: (n, K, K) pixels per image, invalid ones included.
-        tta: Test-time augmentation used.
-        note: Passed on.
-    """
-    pooled = counts.sum(axis=0)
-    constant = constant_baseline(pooled)
-    baseline = cm.mean_iou(_constant(pooled, constant))
-    intervals = bootstrap_interval(counts, cm.iou)
-    mean_interval = bootstrap_interval(counts, cm.mean_iou)
-    columns = {
-        "iou": cm.iou(pooled),
-        "f1": cm.f1(pooled),
-        "precision": cm.precision(pooled),
-        "recall": cm.recall(pooled),
-        "iou_per_image": cm.mean_over_present(cm.iou(counts).T),
-        "iou_all_pixels": cm.iou(counts_all.sum(axis=0)),
-        "iou_baseline": cm.iou(_constant(pooled, constant)),
-    }
-    per_class = tuple(
-        ClassScores(
-            name=name,
-            iou_interval=(float(intervals[0, k]), float(intervals[1, k])),
-            pixels=int(pooled[k].sum()),
-            **{key: float(column[k]) for key, column in columns.items()},
-        )
-        for k, name in enumerate(names)
-    )
-    here = cm.present(pooled)
-    return Scores(
-        images=tuple(stems),
-        classes=per_class,
-        absent=tuple(name for name, found in zip(names, here, strict=True) if not found),
-        mean_iou=float(cm.mean_iou(pooled)),
-        mean_iou_interval=(float(mean_interval[0]), float(mean_interval[1])),
-        mean_iou_per_image=float(np.nanmean(cm.mean_iou(counts))),
-        mean_iou_all_pixels=float(cm.mean_iou(counts_all.sum(axis=0))),
-        accuracy=float(cm.accuracy(pooled)),
-        baseline=names[constant],
-        mean_iou_baseline=float(baseline),
-        accuracy_baseline=float(cm.accuracy(_constant(pooled, constant))),
-        pixels=int(pooled.sum()),
-        confusion=pooled.tolist(),
-        tta=tta,
-        note=note,
-    )
-
-
-def constant_baseline(counts: Counts) -> int:
-    """The class whose constant prediction has the highest mean IoU; (K, K) counts."""
-    scores = [cm.mean_iou(_constant(counts, k)) for k in range(len(counts))]
-    return int(np.nanargmax(scores))
-
-
-def _constant(counts: Counts, k: int) -> Counts:
-    """The counts, had every pixel been predicted as class `k`."""
-    constant = np.zeros_like(counts)
-    constant[:, k] = counts.sum(axis=1)
-    return constant
-
-
-def _without_nan(value: Any) -> Any:
-    """NaN is no JSON: an undefined score becomes None."""
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
-    return None if isinstance(value, float) and np.isnan(value) else value

@@ -1,9 +1,10 @@
-"""Every setting of a training, each with the reason for its value."""
+"""Every setting of a training, each with the rule that chose its value."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import tomlkit
@@ -14,9 +15,15 @@ from mapwright.data.config import Config
 from mapwright.data.fingerprint import Fingerprint
 from mapwright.errors import SettingError
 from mapwright.hardware import Hardware
+from mapwright.types import Tta
 
-_LARGEST_PATCH = 256  # pixels; enough context for an encoder that halves five times
-_STRIDE = 32  # pixels
+_STRIDE = 32  # pixels; every encoder halves its input five times
+_LARGEST_PATCH = 256  # pixels; the context that such an encoder can use
+_BATCH = 8  # tiles; batch normalisation needs several for a stable mean
+_SEEN = 40  # times that every pixel is looked at without a budget
+_FEWEST, _MOST = 400, 10_000  # steps without a budget
+_FEW_IMAGES = 60  # up to so many, one split is a lottery and test-time views are cheap
+_MEMORY_SHARE = 0.7  # of the memory that training may plan with
 
 
 class Plan(Config):
@@ -28,17 +35,21 @@ class Plan(Config):
         weights: What the encoder starts from: `auto`, `random`, a name or a file.
         patch: Side of the square tiles that are learnt from, in pixels.
         batch: Tiles per step.
-        steps: Number of steps.
+        steps: Number of steps of a fold.
+        fold_steps: Steps of each fold where a budget set them.
         learning_rate: Highest learning rate of AdamW.
         weight_decay: Of AdamW.
         warmup: Share of the steps in which the learning rate rises.
         clip: Largest norm of the gradient.
         validate_every: Steps between two validations.
+        keep: Which weights to keep: the `best` on the validation images, or the `last`.
         augmentation: How tiles are varied.
         precision: Number type of the heavy arithmetic in training.
         channels_last: Whether the bands of a pixel lie together in memory.
         tile: Side of the square tiles that maps are made from, in pixels.
         overlap: Share by which those tiles overlap.
+        tta: Test-time augmentation of scores and maps.
+        save_every: Seconds between two saved states of the training.
         seed: Seed of everything random.
     """
 
@@ -46,19 +57,27 @@ class Plan(Config):
     encoder: str = "resnet18"
     weights: str = "auto"
     patch: int = Field(default=_LARGEST_PATCH, ge=_STRIDE, le=4096)
-    batch: int = Field(default=8, ge=2)
-    steps: int = Field(default=400, ge=1)
+    batch: int = Field(default=_BATCH, ge=2)
+    steps: int = Field(default=_FEWEST, ge=1)
+    fold_steps: tuple[int, ...] = ()
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     warmup: float = Field(default=0.1, ge=0, le=1)
     clip: float = Field(default=5.0, gt=0)
     validate_every: int = Field(default=25, ge=1)
+    keep: Literal["best", "last"] = "best"
     augmentation: Augmentation = Augmentation()
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
     tile: int = Field(default=_LARGEST_PATCH, ge=_STRIDE)
     overlap: float = Field(default=0.5, ge=0, lt=1)
+    tta: Tta = "none"
+    save_every: float = Field(default=30.0, ge=0)
     seed: int = Field(default=0, ge=0)
+
+
+Memory = Callable[[Plan], int]
+"""Bytes that a training by a plan takes at its peak."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +87,18 @@ class PlanWithReasons:
     Args:
         plan: The settings.
         reasons: Setting -> rule in words.
+        memory: Bytes that training is predicted to take at its peak, or None.
     """
 
     plan: Plan
-    reasons: dict[str, str]
+    reasons: Mapping[str, str]
+    memory: int | None = None
+
+    def timed(self, update: Mapping[str, Any], budget: float, step: float) -> PlanWithReasons:
+        """The same plan with what a time budget set."""
+        reason = f"what fits into a budget of {budget:.0f} s at {step:.2f} s a step, as measured"
+        reasons = dict(self.reasons) | dict.fromkeys(update, reason)
+        return replace(self, plan=self.plan.model_copy(update=dict(update)), reasons=reasons)
 
     def to_toml(self) -> str:
         """The plan as TOML, each value with its reason as a comment."""
@@ -84,45 +111,166 @@ class PlanWithReasons:
 
 
 def make_plan(
-    fingerprint: Fingerprint, hardware: Hardware, settings: Mapping[str, Any] | None = None
+    fingerprint: Fingerprint,
+    hardware: Hardware,
+    settings: Mapping[str, Any] | None = None,
+    *,
+    folds: int = 1,
+    memory: Memory | None = None,
 ) -> PlanWithReasons:
     """Derive a plan from the data and the machine.
 
     Args:
-        fingerprint: Statistics of the training images.
+        fingerprint: Statistics of the labelled images.
         hardware: The machine.
         settings: Values set by hand; the rest follows.
+        folds: Number of folds; 1 = one split, 0 = no image is held out.
+        memory: Predicts the memory of a plan, so that the batch fits.
 
     Raises:
         SettingError: A setting is unknown or out of range.
     """
     given = dict(settings or {})
-    smallest = min(*fingerprint.heights, *fingerprint.widths)
-    patch = min(_LARGEST_PATCH, max(_STRIDE, smallest // _STRIDE * _STRIDE))
-    chosen: dict[str, tuple[Any, str]] = {
-        "patch": (
-            patch,
-            f"the smallest image side is {smallest}, rounded down to a multiple of {_STRIDE}, "
-            f"at most {_LARGEST_PATCH}",
-        ),
-        "architecture": ("unet", "keeps fine outlines; the reference of the field"),
-        "encoder": ("resnet18", "small enough to learn from few images without overfitting"),
-        "weights": ("auto", "pretrained when they are on this machine, else random"),
-        "batch": (8, "batch normalisation needs several tiles for a stable mean"),
-        "precision": (
-            "bfloat16" if hardware.bfloat16 else "float32",
-            f"{hardware.name} multiplies bfloat16 in hardware: two to four times faster"
-            if hardware.bfloat16
-            else f"{hardware.name} has no bfloat16 arithmetic",
-        ),
-        "channels_last": (True, "the layout that convolutions are fastest in"),
-    }
-    values = {key: value for key, (value, _) in chosen.items()} | given
-    reasons = {key: reason for key, (_, reason) in chosen.items()}
-    values.setdefault("tile", values["patch"])
-    reasons["tile"] = "maps are made from tiles of the size that was learnt from"
-    reasons |= dict.fromkeys(given, "set by hand")
-    return PlanWithReasons(Plan.parse(values, "settings"), reasons)
+    Plan.parse(given, "settings")  # before rules calculate with a value that can't be
+    rules = _Rules(fingerprint, hardware, given)
+    for rule in (_network, _tiles, _schedule, _augmentation, _arithmetic, _maps):
+        rule(rules)
+    rules.put(
+        "keep",
+        "last" if folds != 1 else "best",
+        "choosing weights by the images that score them would flatter the score"
+        if folds > 1
+        else "no image is held out to choose by"
+        if folds == 0
+        else "the best weights on the validation images",
+    )
+    plan = Plan.parse(rules.values, "settings")
+    return _fit_memory(PlanWithReasons(plan, rules.reasons), hardware, given, memory)
+
+
+class _Rules:
+    """Values chosen so far; what was set by hand is never overruled and later rules see it."""
+
+    def __init__(
+        self, fingerprint: Fingerprint, hardware: Hardware, given: Mapping[str, Any]
+    ) -> None:
+        self.fingerprint, self.hardware = fingerprint, hardware
+        self.values: dict[str, Any] = dict(given)
+        self.reasons = dict.fromkeys(given, "set by hand")
+
+    def put(self, key: str, value: Any, reason: str) -> None:
+        """Choose a value, unless it was set by hand."""
+        if key not in self.values:
+            self.values[key], self.reasons[key] = value, reason
+
+
+def _network(rules: _Rules) -> None:
+    rules.put("architecture", "unet", "keeps fine outlines, and is the reference of the field")
+    rules.put("encoder", "resnet18", "learns from few images and is fast on any machine")
+    rules.put("weights", "auto", "pretrained when they are on this machine, else random")
+
+
+def _tiles(rules: _Rules) -> None:
+    smallest = min(*rules.fingerprint.heights, *rules.fingerprint.widths)
+    side = min(_LARGEST_PATCH, max(_STRIDE, smallest // _STRIDE * _STRIDE))
+    gsd = rules.fingerprint.gsd
+    ground = f"; {side * gsd:.0f} m on the ground" if gsd else ""
+    rules.put(
+        "patch",
+        side,
+        f"the smallest image side is {smallest} pixels, rounded down to a multiple of {_STRIDE}, "
+        f"at most {_LARGEST_PATCH}: the context that the encoder can use{ground}",
+    )
+    area = rules.values["patch"] ** 2
+    batch = int(min(32, max(_BATCH, _BATCH * _LARGEST_PATCH**2 // (2 * area))))
+    rules.put(
+        "batch",
+        batch,
+        f"batch normalisation needs at least {_BATCH} tiles for a stable mean; "
+        f"smaller tiles come in more",
+    )
+
+
+def _schedule(rules: _Rules) -> None:
+    tiles = rules.fingerprint.pixels / rules.values["patch"] ** 2
+    wanted = math.ceil(_SEEN * tiles / rules.values["batch"])
+    steps = min(max(wanted, _FEWEST), _MOST)
+    rules.put(
+        "steps",
+        steps,
+        f"every pixel is seen about {_SEEN} times, in {_FEWEST} to {_MOST} steps; "
+        "a budget sets them by the clock",
+    )
+    rules.put("learning_rate", 1e-3, "usual for AdamW and networks of this size")
+    rules.put("weight_decay", 1e-2, "usual for AdamW")
+    rules.put("warmup", 0.1, "the first tenth rises, so that random layers settle; then a cosine")
+    rules.put(
+        "validate_every",
+        max(1, rules.values["steps"] // 16),
+        "sixteen looks at the validation images",
+    )
+
+
+def _augmentation(rules: _Rules) -> None:
+    chosen = Augmentation.parse(rules.values.get("augmentation", {}), "augmentation").plain()
+    rules.values.setdefault("augmentation", chosen)
+    rules.reasons.setdefault(
+        "augmentation",
+        "seen from above, every direction is alike: all flips and turns; zoom, brightness, "
+        "contrast and tint differ between takes; strengths are in units of each band's deviation",
+    )
+
+
+def _arithmetic(rules: _Rules) -> None:
+    hardware = rules.hardware
+    if hardware.bfloat16:
+        reason = f"{hardware.name} multiplies bfloat16 in hardware: two to four times faster"
+        rules.put("precision", "bfloat16", reason)
+    else:
+        rules.put("precision", "float32", f"{hardware.name} has no bfloat16 arithmetic")
+    rules.put("channels_last", True, "the layout that convolutions are fastest in")
+
+
+def _maps(rules: _Rules) -> None:
+    rules.put("tile", rules.values["patch"], "maps are made from tiles of the size learnt from")
+    rules.put("overlap", 0.5, "every pixel lies near the middle of some tile: no seams")
+    few = rules.fingerprint.images <= _FEW_IMAGES
+    rules.put(
+        "tta",
+        "flips" if few else "none",
+        f"{rules.fingerprint.images} images: four views of each cost seconds and steady the map"
+        if few
+        else f"{rules.fingerprint.images} images: more views would cost more than they give",
+    )
+
+
+def _fit_memory(
+    planned: PlanWithReasons, hardware: Hardware, given: Mapping[str, Any], memory: Memory | None
+) -> PlanWithReasons:
+    """Halve the batch, then the patch, until the training fits into the machine."""
+    if memory is None:
+        return planned
+    limit = _MEMORY_SHARE * hardware.memory
+    while (need := memory(planned.plan)) > limit:
+        plan = planned.plan
+        if "batch" not in given and plan.batch > 2:
+            key, value = "batch", plan.batch // 2
+        elif "patch" not in given and plan.patch > 2 * _STRIDE:
+            key, value = "patch", plan.patch // 2 // _STRIDE * _STRIDE
+        else:
+            raise SettingError(
+                f"training would take {need / 2**30:.1f} GiB",
+                where=f"patch {plan.patch}, batch {plan.batch}, {plan.architecture} {plan.encoder}",
+                expected=f"at most {limit / 2**30:.1f} GiB on {hardware.name}",
+                fix="set a smaller patch, batch or encoder",
+            )
+        reason = f"halved until {_MEMORY_SHARE:.0%} of {hardware.memory / 2**30:.0f} GiB suffice"
+        planned = replace(
+            planned,
+            plan=plan.model_copy(update={key: value}),
+            reasons=dict(planned.reasons) | {key: reason},
+        )
+    return replace(planned, memory=need)
 
 
 def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:

@@ -4,37 +4,51 @@ from __future__ import annotations
 
 import csv
 import io
+import json
+import math
 import platform
+import shutil
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import psutil
+
+from mapwright.apply import MODEL_NAME, load
 from mapwright.bundle import Bundle, Decision, History, save_bundle
-from mapwright.data.dataset import Dataset, match_files
-from mapwright.data.describe import open_dataset, require_folder
-from mapwright.data.fingerprint import take_fingerprint
-from mapwright.data.spec import FILE_NAME, DatasetSpec
-from mapwright.data.splits import make_splits
+from mapwright.data.config import read_toml
+from mapwright.data.dataset import Dataset
+from mapwright.data.describe import open_dataset
+from mapwright.data.fingerprint import Record, merge, survey
+from mapwright.data.splits import Fold, Splits, make_splits
+from mapwright.data.tiles import SampleCache
 from mapwright.data.write_spec import to_toml
 from mapwright.errors import DatasetError, OutputError
-from mapwright.evaluation import Scores, evaluate
+from mapwright.evaluation import Tally, score_folds, tally
 from mapwright.hardware import Hardware, detect_hardware
-from mapwright.io.files import make_folder, new_folder, write_json, write_text
-from mapwright.plan import make_plan
-from mapwright.predict.model import Model, Written
-from mapwright.progress import progress_bar
-from mapwright.training.fit import fit_fold
+from mapwright.io.files import require_new, write_json, write_text
+from mapwright.metrics.summary import Scores
+from mapwright.models.weights import StartingWeights
+from mapwright.plan import Plan, PlanWithReasons, make_plan
+from mapwright.predict.model import Model
+from mapwright.training.budget import Clock, share_out
+from mapwright.training.fit import Job, Speed, fit_fold, measure
+from mapwright.training.state import Fitted, Keeper, Rows
 
-MODEL_NAME = "model.safetensors"
 _LIBRARIES = (
     "mapwright", "torch", "segmentation-models-pytorch", "timm", "lightning-fabric", "numpy",
     "rasterio", "safetensors",
 )  # fmt: skip
+_CACHE_SHARE = 4  # samples may take one part in this many of the memory that is free
+_PROBE_SHARE, _PROBE_MOST = 0.05, 40.0  # of a budget, and seconds, to measure speed
+_FINISH = 3.0  # seconds to score and save after the last fold
+_VIEWS = {"none": 1, "flips": 4, "d4": 8}
 
 
 @dataclass(frozen=True)
@@ -44,7 +58,7 @@ class Run:
     Args:
         folder: The run folder.
         model: The trained model.
-        scores: Results on the validation images; None when there are none.
+        scores: Results on images that the scored members never saw; None when there are none.
     """
 
     folder: Path
@@ -52,13 +66,36 @@ class Run:
     scores: Scores | None
 
 
+@dataclass(frozen=True)
+class Options:
+    """How to train.
+
+    Args:
+        folds: 1 = one split; more = that many folds, each image scored by a model that never
+            saw it, and all models in one file; 0 = learn from all images, score none.
+        budget: Seconds for the whole command; None = the plan's number of steps.
+        settings: Values of the plan set by hand, such as `{"steps": 200}`.
+        parent: A model to start from.
+        resume: Go on where an interrupted training in the same folder stands.
+        began: `time.monotonic()` at which the budget began; None = now.
+        reserve: Seconds of the budget to leave for what comes after training.
+    """
+
+    folds: int = 1
+    budget: float | None = None
+    settings: Mapping[str, Any] | None = None
+    parent: Model | None = None
+    resume: bool = False
+    began: float | None = None
+    reserve: float = 0.0
+
+
 def train(
     root: str | Path,
     out: str | Path | None = None,
     *,
     dataset_file: str | Path | None = None,
-    everything: bool = False,
-    settings: Mapping[str, Any] | None = None,
+    **options: Any,
 ) -> Run:
     """Train a model on a folder of images and masks, and score it on held-out ones.
 
@@ -66,8 +103,7 @@ def train(
         root: The data folder.
         out: The run folder, new or empty; None = the next free `runs/NAME-N`.
         dataset_file: A `dataset.toml` kept elsewhere; None = the folder's own, or guesses.
-        everything: Learn from all labelled images and validate on none.
-        settings: Values of the plan set by hand, such as `{"steps": 200}`.
+        **options: See `Options`.
 
     Returns:
         The run, with its model and scores.
@@ -76,16 +112,10 @@ def train(
         MapwrightError: Something about the data, the settings or the output is wrong.
     """
     dataset = open_dataset(Path(root), Path(dataset_file) if dataset_file else None)
-    return train_on(dataset, out, everything=everything, settings=settings)
+    return train_on(dataset, out, Options(**options))
 
 
-def train_on(
-    dataset: Dataset,
-    out: str | Path | None = None,
-    *,
-    everything: bool = False,
-    settings: Mapping[str, Any] | None = None,
-) -> Run:
+def train_on(dataset: Dataset, out: str | Path | None, options: Options) -> Run:
     """Train on a data set that is open already; see `train`."""
     began = time.monotonic()
     if not dataset.labelled:
@@ -95,162 +125,245 @@ def train_on(
             expected="at least two images with a mask of the same stem",
             fix="correct `masks` in dataset.toml",
         )
-    splits = make_splits([i.stem for i in dataset.labelled], dataset.spec.split, everything)
-    (fold,) = splits.folds
-    learn, held_out = dataset.choose(fold.train), dataset.choose(fold.val)
-    hardware = detect_hardware()
-    fingerprint = take_fingerprint(dataset, learn)
-    plan = make_plan(fingerprint, hardware, settings)
-    folder = new_folder(Path(out) if out else _free_name(dataset.spec.name))
-    write_text(folder / "dataset.toml", to_toml(dataset.spec, dataset.reasons))
-    write_json(folder / "splits.json", splits.plain())
-    write_text(folder / "plan.toml", plan.to_toml())
-    write_json(folder / "environment.json", _environment(hardware))
-
-    fitted, start = fit_fold(
-        dataset,
-        learn,
-        held_out,
-        plan.plan,
-        fingerprint,
-        hardware,
-        record=lambda rows: _write_progress(folder / "progress.csv", rows),
-    )
-    history = History(
-        created=datetime.now(UTC).isoformat(timespec="seconds"),
-        folds=splits.folds,
-        images=dataset.digests(dataset.labelled),
-        weights_source=start.source,
-        weights_reason=start.reason,
-        best_steps=(fitted.best_step,),
-        seconds=round(time.monotonic() - began, 1),
-        versions=_versions(),
-        hardware=hardware.name,
-    )
-    bundle = Bundle(dataset.spec, plan.plan, fingerprint, Decision(), history, (fitted.state,))
-    return _finish(folder, bundle, dataset)
+    splits = make_splits([i.stem for i in dataset.labelled], dataset.spec.split, options.folds)
+    folder = Path(out) if out else _free_name(dataset.spec.name)
+    if not options.resume:
+        require_new(folder)
+    elif (folder / MODEL_NAME).exists() and not (folder / "resume").exists():
+        return _finished(folder)
+    story = _Story(dataset, folder, options, splits, survey(dataset, dataset.labelled))
+    story.open()
+    members = [story.fit(number) for number in range(len(splits.folds))]
+    return story.close(members, time.monotonic() - began)
 
 
-def load(path: str | Path) -> Model:
-    """Load a model from its file or its run folder.
-
-    Raises:
-        ModelFileError: Missing, cut short, altered or not ours.
-    """
-    path = Path(path)
-    return Model.load(path / MODEL_NAME if path.is_dir() else path)
-
-
-def dataset_for(model: Model, root: Path, spec_file: Path | None = None) -> Dataset:
-    """Open a folder for scoring a model.
-
-    By the folder's own description if it has one, which must agree with the model on bands and
-    classes; else by the one that the model was made for.
-
-    Raises:
-        DatasetError: Not a folder, or its bands or classes are others.
-    """
-    require_folder(root)
-    spec = model.bundle.spec
-    path = spec_file or root / FILE_NAME
-    if not path.exists() and not spec_file:
-        stems = match_files(root, spec.images)
-        exclude = tuple(entry for entry in spec.exclude if entry.stem in stems)
-        return Dataset(root, spec.model_copy(update={"exclude": exclude}))
-    own = DatasetSpec.load(path)
-    for what, here, there in (
-        ("bands", own.band_names, spec.band_names),
-        ("classes", own.class_names, spec.class_names),
-    ):
-        if here != there:
-            raise DatasetError(
-                f"the {what} are {', '.join(here)}",
-                where=path,
-                expected=f"those of the model: {', '.join(there)}",
-                fix="describe the folder with the names that the model knows, in its order",
-            )
-    return Dataset(root, own)
-
-
-def predict_files(
-    model: Model,
-    paths: Sequence[str | Path],
-    out: str | Path,
-    *,
-    unlabelled: bool = False,
-    probabilities: bool = False,
-    with_overlay: bool = False,
-) -> list[Written]:
-    """Map images into a folder.
+@dataclass
+class _Member:
+    """One trained fold.
 
     Args:
-        model: The model, with its test-time augmentation.
-        paths: Images, or folders: of a data folder its images, of another every image in it.
-        out: Folder for the maps.
-        unlabelled: Of a data folder, only the images without a mask.
-        probabilities: Also write one band of probability per class.
-        with_overlay: Also write each image with the classes laid over it.
-
-    Raises:
-        DatasetError: A folder holds no image.
-        ImageFileError: An image can't be read, or lacks a band.
-        OutputError: A map can't be written.
+        fitted: Its weights.
+        start: What it started from.
+        tallies: What it counted on the images that it did not learn from.
     """
-    images = [image for path in paths for image in _images(model, Path(path), unlabelled)]
-    _require_own_names(images)
-    folder = make_folder(Path(out))
-    written = []
-    with progress_bar("predict", len(images)) as progress:
-        for image in images:
-            files = model.predict_file(
-                image, folder, probabilities=probabilities, with_overlay=with_overlay
-            )
-            written.append(files)
-            progress.advance(note=image.name)
-    return written
+
+    fitted: Fitted
+    start: StartingWeights
+    tallies: list[Tally]
 
 
-def _images(model: Model, path: Path, unlabelled: bool) -> list[Path]:
-    if not path.is_dir():
-        return [path]
-    spec = model.bundle.spec
-    if match_files(path, spec.images):
-        dataset = dataset_for(model, path)
-        return [item.image for item in (dataset.unlabelled if unlabelled else dataset.items)]
-    found = match_files(path, "*")
-    if not found:
-        raise DatasetError(
-            "no image found", where=path, expected="images, or a data folder of the model's layout"
+class _Story:
+    """A training from its first file to its last; each method is a chapter."""
+
+    def __init__(
+        self,
+        dataset: Dataset,
+        folder: Path,
+        options: Options,
+        splits: Splits,
+        records: dict[str, Record],
+    ) -> None:
+        self._dataset, self._folder, self._options = dataset, folder, options
+        self._splits, self._records = splits, records
+        self._hardware = detect_hardware()
+        self._cache = SampleCache(dataset, psutil.virtual_memory().available // _CACHE_SHARE)
+        self._images = dataset.digests(dataset.labelled)
+        self._fingerprint = self._merge([item.stem for item in dataset.labelled])
+        self._planned = self._plan()
+        self._speed: Speed | None = None
+        began = options.began if options.began is not None else time.monotonic()
+        self._clock = Clock(began, options.budget) if options.budget else None
+
+    def open(self) -> None:
+        """Write what goes in, or read it when a training is resumed."""
+        if self._options.resume and (self._folder / "plan.toml").exists():
+            self._reopen()
+            return
+        write_text(
+            self._folder / "dataset.toml", to_toml(self._dataset.spec, self._dataset.reasons)
         )
-    return list(found.values())
+        write_json(self._folder / "splits.json", self._splits.plain())
+        write_json(self._folder / "environment.json", _environment(self._hardware))
+        write_json(self._folder / "resume" / "images.json", self._images)
+        self._write_plan()
 
+    def fit(self, number: int) -> _Member:
+        """Train one fold, and count on the images that it did not learn from."""
+        fold = self._splits.folds[number]
+        job, deadline = self._job(number, fold)
+        began = time.monotonic()
+        many = len(self._splits.folds) > 1
+        fitted, start = fit_fold(
+            job,
+            title=f"fold {number + 1} of {len(self._splits.folds)}" if many else "train",
+            record=lambda rows: self._log(number, rows),
+            keeper=Keeper(
+                self._folder / "resume" / f"fold{number}.safetensors", job.plan.save_every
+            ),
+            deadline=deadline,
+        )
+        if self._speed and fitted.step > 8:  # what was measured in earnest beats the probe
+            look = self._val_pixels * self._speed.pixel * len(fitted.rows)
+            step = (time.monotonic() - began - look) / fitted.step
+            self._speed = replace(self._speed, step=max(step, self._speed.step / 4))
+        member = Model(self._bundle([fitted], start, (fold,), 0.0))
+        return _Member(fitted, start, tally(member, self._dataset, list(job.val)))
 
-def _require_own_names(images: Sequence[Path]) -> None:
-    """Maps are named after their image, so two images of one name would overwrite each other."""
-    seen: dict[str, Path] = {}
-    for image in images:
-        other = seen.setdefault(image.stem, image)
-        if other != image:
+    def close(self, members: Sequence[_Member], seconds: float) -> Run:
+        """Score, save, and clear the way."""
+        fitted = [member.fitted for member in members]
+        bundle = self._bundle(fitted, members[0].start, self._splits.folds, seconds)
+        scores = None
+        if any(member.tallies for member in members):
+            scores, threshold = self._score([member.tallies for member in members])
+            bundle = replace(bundle, decision=Decision(threshold=threshold), scores=scores.plain())
+            write_json(self._folder / "scores.json", scores.plain())
+        save_bundle(bundle, self._folder / MODEL_NAME)
+        shutil.rmtree(self._folder / "resume", ignore_errors=True)
+        return Run(self._folder, Model(bundle), scores)
+
+    def _score(self, folds: Sequence[list[Tally]]) -> tuple[Scores, float]:
+        views = self._planned.plan.tta
+        names = self._dataset.spec.class_names
+        if len(folds) == 1:
+            scores, _ = score_folds(folds, names, views)
+            return replace(scores, note=""), 0.5
+        return score_folds(folds, names, views)
+
+    def _plan(self) -> PlanWithReasons:
+        settings = dict(self._options.settings or {})
+        parent = self._options.parent
+        if parent:
+            for key in ("architecture", "encoder"):
+                settings.setdefault(key, getattr(parent.bundle.plan, key))
+        return make_plan(self._fingerprint, self._hardware, settings, folds=len(self._splits.folds))
+
+    def _write_plan(self) -> None:
+        write_text(self._folder / "plan.toml", self._planned.to_toml())
+
+    def _reopen(self) -> None:
+        """Go on with the splits and the plan of the interrupted training."""
+        known = json.loads((self._folder / "resume" / "images.json").read_text())
+        if known != self._images:
             raise OutputError(
-                f"two images are named {image.stem!r}",
-                where=f"{other} and {image}",
-                expected="names that differ, since maps are named after their image",
-                fix="predict them into two folders",
+                "the images or masks are not those that the training began with",
+                where=self._folder,
+                expected=f"the files of {self._dataset.root} as they were",
+                fix="restore them, or start anew in another folder",
             )
+        where = self._folder / "splits.json"
+        self._splits = Splits.parse(json.loads(where.read_text()), where)
+        plan = Plan.parse(read_toml(self._folder / "plan.toml"), self._folder / "plan.toml")
+        self._planned = PlanWithReasons(plan, self._planned.reasons)
+
+    def _job(self, number: int, fold: Fold) -> tuple[Job, float]:
+        """A fold with its number of steps, and when the clock ends it."""
+        parent = self._options.parent
+        job = Job(
+            cache=self._cache,
+            dataset=self._dataset,
+            train=self._dataset.choose(fold.train),
+            val=self._dataset.choose(fold.val),
+            plan=self._planned.plan,
+            fingerprint=self._merge(fold.train),
+            hardware=self._hardware,
+            parent=parent.bundle if parent else None,
+        )
+        deadline = math.inf
+        by_hand = "steps" in (self._options.settings or {})
+        done = self._planned.plan.fold_steps
+        if self._clock and not by_hand and number >= len(done):
+            deadline = self._budget(job, number)
+            done = self._planned.plan.fold_steps
+        plan = self._planned.plan
+        steps = done[number] if number < len(done) else plan.steps
+        seed = plan.seed + 1000 * number
+        return replace(job, plan=plan.model_copy(update={"steps": steps, "seed": seed})), deadline
+
+    def _budget(self, job: Job, number: int) -> float:
+        """Turn what is left of the budget into the steps of this fold."""
+        assert self._clock
+        if self._speed is None:
+            probe = min(_PROBE_SHARE * self._clock.seconds, _PROBE_MOST)
+            self._speed = measure(job, probe)
+        plan = self._planned.plan
+        share = share_out(
+            self._clock,
+            self._speed,
+            folds=len(self._splits.folds) - number,
+            val_pixels=self._val_pixels,
+            views=_VIEWS[plan.tta],
+            reserve=_FINISH + self._options.reserve,
+        )
+        update: dict[str, Any] = {"fold_steps": (*plan.fold_steps, share.steps)}
+        if number == 0:
+            update |= {"steps": share.steps, "validate_every": share.validate_every}
+        self._planned = self._planned.timed(update, self._clock.seconds, self._speed.step)
+        self._write_plan()
+        return share.deadline
+
+    @property
+    def _val_pixels(self) -> int:
+        """Pixels that a fold validates on."""
+        fold = max(self._splits.folds, key=lambda fold: len(fold.val))
+        sizes = [self._records[stem].size for stem in fold.val]
+        return sum(height * width for height, width in sizes)
+
+    def _merge(self, stems: Sequence[str]) -> Any:
+        spec = self._dataset.spec
+        records = [self._records[stem] for stem in stems]
+        return merge(records, spec.band_names, spec.class_names)
+
+    def _log(self, number: int, rows: Rows) -> None:
+        """The training log of all folds so far, one file."""
+        if not hasattr(self, "_rows"):
+            self._rows: dict[int, Rows] = {}
+        self._rows[number] = rows
+        whole = [{"fold": k, **row} for k, part in self._rows.items() for row in part]
+        _write_csv(self._folder / "progress.csv", whole)
+
+    def _bundle(
+        self,
+        fitted: Sequence[Fitted],
+        start: StartingWeights,
+        folds: tuple[Fold, ...],
+        seconds: float,
+    ) -> Bundle:
+        history = History(
+            created=datetime.now(UTC).isoformat(timespec="seconds"),
+            folds=folds,
+            images=self._images,
+            weights_source=start.source,
+            weights_reason=start.reason,
+            steps=tuple(part.step for part in fitted),
+            best_steps=tuple(part.best_step for part in fitted),
+            cut_short=tuple(k for k, part in enumerate(fitted) if part.cut_short),
+            budget=self._options.budget,
+            seconds=round(seconds, 1),
+            plan_hash=self._plan_hash(),
+            versions=_versions(),
+            hardware=self._hardware.name,
+        )
+        plan, states = self._planned.plan, tuple(part.state for part in fitted)
+        return Bundle(self._dataset.spec, plan, self._fingerprint, Decision(), history, states)
+
+    def _plan_hash(self) -> str:
+        """Data, settings, budget and machine as one number: equal means repeatable."""
+        told = {
+            "images": self._images,
+            "dataset": self._dataset.spec.plain(),
+            "plan": self._planned.plan.plain(),
+            "budget": self._options.budget,
+            "hardware": self._hardware.__dict__,
+        }
+        return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
 
 
-def _finish(folder: Path, bundle: Bundle, dataset: Dataset) -> Run:
-    """Save first, then score: a failure while scoring must not cost the model."""
-    save_bundle(bundle, folder / MODEL_NAME)
-    model = Model(bundle)
-    held_out = dataset.choose([stem for fold in bundle.history.folds for stem in fold.val])
-    if not held_out:
-        return Run(folder, model, None)
-    scores = evaluate(model, dataset, held_out)
-    write_json(folder / "scores.json", scores.plain())
-    model = Model(bundle.with_scores(scores.plain()))
-    save_bundle(model.bundle, folder / MODEL_NAME)
-    return Run(folder, model, scores)
+def _finished(folder: Path) -> Run:
+    """A run that was finished before it was resumed."""
+    model = load(folder)
+    scores = model.bundle.scores
+    return Run(folder, model, Scores.from_plain(scores) if scores else None)
 
 
 def _free_name(name: str) -> Path:
@@ -260,7 +373,7 @@ def _free_name(name: str) -> Path:
     return Path(f"runs/{name}-{number}")
 
 
-def _write_progress(path: Path, rows: list[dict[str, float]]) -> None:
+def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     text = io.StringIO()
     writer = csv.DictWriter(text, fieldnames=list(rows[0]))
     writer.writeheader()

@@ -5,7 +5,7 @@ Axis order is always (bands, rows, columns) for one image, (batch, bands, rows, 
 
 from __future__ import annotations
 
-from typing import Any, Final, NamedTuple, TypeVar
+from typing import Any, Final, Literal, NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +32,9 @@ ClassIndex = NDArray[np.uint8]
 
 Probabilities = NDArray[np.float32]
 """(K, H, W) float32, summing to one over K."""
+
+Tta = Literal["none", "flips", "d4"]
+"""Test-time augmentation: none, four flips, or all eight flips and quarter turns."""
 
 Counts = NDArray[np.int64]
 """(K, K) int64 pixel counts, rows = truth, columns = prediction."""

@@ -12,6 +12,7 @@ from rich.console import RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
+from mapwright.apply import predict_files
 from mapwright.data.check import check
 from mapwright.data.dataset import Dataset
 from mapwright.data.describe import describe, open_dataset
@@ -23,11 +24,11 @@ from mapwright.io.files import new_folder, replacing, write_text
 from mapwright.io.picture import as_rgb
 from mapwright.predict.model import Model
 from mapwright.report.figures import Comparison, comparison_figure
-from mapwright.report.tables import check_table, guesses_table, scores_table
-from mapwright.run import predict_files, train_on
+from mapwright.report.tables import check_table, guesses_table, history_text, scores_table
+from mapwright.run import Options, train_on
 
-LABELLED, UNLABELLED = 30, 2
-STEPS = 200  # about two minutes on two cores
+LABELLED, UNLABELLED = 80, 2
+STEPS = 240  # about two and a half minutes on two cores
 _SHOWN = 3  # validation images in the figure
 _LARGE = 704  # pixels; larger than a tile, so its map is blended from many
 
@@ -63,10 +64,8 @@ def walk_through(out: Path, steps: int | None = None) -> Iterator[RenderableType
 
     yield Rule("4  train: mapwright train", align="left")
     settings = {"steps": steps or STEPS, "seed": 0}
-    run = train_on(dataset, out / "run", settings=settings)
-    history = run.model.bundle.history
-    yield Text(f"best after {history.best_steps[0]} of {settings['steps']} steps, "
-               f"{history.seconds:.0f} s; model in {run.folder}")  # fmt: skip
+    run = train_on(dataset, out / "run", Options(settings=settings))
+    yield Text(f"{history_text(run.model.bundle.history)}; run folder: {run.folder}")
 
     yield Rule("5  evaluate: mapwright evaluate --tta d4", align="left")
     model = run.model.with_tta("d4")

@@ -12,7 +12,7 @@ from mapwright.run import Run, train
 
 TINY = {
     "steps": 30, "batch": 4, "patch": 64, "tile": 64, "validate_every": 10,
-    "encoder": "resnet18", "weights": "random", "learning_rate": 2e-3,
+    "encoder": "resnet18", "weights": "random", "learning_rate": 2e-3, "tta": "none",
 }  # fmt: skip
 
 

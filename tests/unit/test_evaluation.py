@@ -3,7 +3,7 @@ import json
 import numpy as np
 import pytest
 
-from mapwright.evaluation import constant_baseline, summarize
+from mapwright.metrics.summary import constant_baseline, summarize
 
 
 def test_the_summary_pools_pixels_and_keeps_per_image_means_apart() -> None:

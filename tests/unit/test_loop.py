@@ -1,4 +1,5 @@
 import math
+from pathlib import Path
 
 import pytest
 import torch
@@ -7,11 +8,12 @@ from torch import nn
 
 from mapwright.data.augment import Augmentation
 from mapwright.data.tiles import Batch
-from mapwright.errors import TrainingError
+from mapwright.errors import ModelFileError, TrainingError
 from mapwright.models.inputs import Inputs, SegmentationModel
 from mapwright.plan import Plan
 from mapwright.progress import progress_bar
 from mapwright.training.loop import fit, schedule
+from mapwright.training.state import NO_KEEPER, Keeper
 from mapwright.types import Window
 
 OFF = Augmentation(
@@ -30,19 +32,25 @@ def batches(steps: int) -> list[Batch]:
     return made
 
 
-def run(steps: int, validate=None, rate: float = 0.1):
+def run(steps: int, validate=None, rate: float = 0.1, keeper=NO_KEEPER, **options):
     torch.manual_seed(0)
     model = SegmentationModel(Inputs([0.0], [1.0]), nn.Conv2d(1, 2, 1), 1)
     plan = Plan(
         patch=32, steps=steps, learning_rate=rate, validate_every=2, augmentation=OFF, warmup=0
     )
-    fabric = Fabric(accelerator="cpu", devices=1)
     seen: list[int] = []
     with progress_bar("train", steps) as progress:
         fitted = fit(
-            model, batches(steps), plan, fabric, validate, progress,
-            lambda rows: seen.append(len(rows)),
-        )  # fmt: skip
+            model,
+            batches(steps).__getitem__,
+            plan,
+            Fabric(accelerator="cpu", devices=1),
+            progress=progress,
+            validate=validate,
+            record=lambda rows: seen.append(len(rows)),
+            keeper=keeper,
+            **options,
+        )
     return fitted, seen
 
 
@@ -96,3 +104,53 @@ def test_the_rate_rises_then_falls_to_nothing() -> None:
 @pytest.mark.parametrize("steps", [1, 2, 3])
 def test_the_rate_is_sensible_for_very_short_trainings(steps: int) -> None:
     assert all(0 < schedule(step, steps, 0.1) <= 1 for step in range(1, steps + 1))
+
+
+class KilledError(Exception):
+    pass
+
+
+@pytest.mark.parametrize("moment", [1, 2, 3, 6, 7])
+def test_a_resumed_training_ends_with_the_same_weights(tmp_path: Path, moment: int) -> None:
+    whole, _ = run(8, validate=lambda model: {"score": _first_weight(model)})
+    path = tmp_path / "state.safetensors"
+
+    def interrupted(model: nn.Module) -> dict[str, float]:
+        return {"score": _first_weight(model)}
+
+    drawn = iter(range(100))
+
+    def stop(*_: object) -> None:
+        if next(drawn) == moment:
+            raise KilledError
+
+    class Fragile(Keeper):
+        def save(self, *args: object, **kwargs: object) -> None:
+            super().save(*args, **kwargs)
+            stop()
+
+    with pytest.raises(KilledError):
+        run(8, validate=interrupted, keeper=Fragile(path, every=0))
+    resumed, _ = run(8, validate=interrupted, keeper=Keeper(path, every=0))
+    assert all(torch.equal(whole.state[name], resumed.state[name]) for name in whole.state)
+    assert whole.rows == resumed.rows
+    assert (whole.best_step, whole.best_score) == (resumed.best_step, resumed.best_score)
+
+
+def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    run(2, keeper=Keeper(path))
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ModelFileError, match="can't be resumed"):
+        run(2, keeper=Keeper(path))
+
+
+def test_the_clock_ends_a_training_and_its_weights_are_kept() -> None:
+    fitted, _ = run(8, deadline=0.0)
+    assert fitted.cut_short
+    assert fitted.step == fitted.best_step == 1
+    assert fitted.state
+
+
+def _first_weight(model: nn.Module) -> float:
+    return float(model.state_dict()["network.weight"].flatten()[0])

@@ -2,7 +2,7 @@ import tomllib
 
 import pytest
 
-from mapwright.data.fingerprint import BandStats, Fingerprint
+from mapwright.data.fingerprint import BandStats, ClassStats, Fingerprint
 from mapwright.errors import SettingError
 from mapwright.hardware import Hardware, detect_hardware
 from mapwright.plan import Plan, make_plan, parse_settings
@@ -11,9 +11,12 @@ FAST = Hardware("cpu", "fast one", 8, 2**34, bfloat16=True)
 SLOW = Hardware("cpu", "slow one", 2, 2**33, bfloat16=False)
 
 
-def fingerprint(side: int = 256) -> Fingerprint:
+def fingerprint(side: int = 256, **more) -> Fingerprint:
     band = BandStats(name="red", mean=1, std=1, minimum=0, maximum=2)
-    return Fingerprint(bands=(band,), class_pixels=(5, 5), heights=(side, 900), widths=(800, 700))
+    entry = ClassStats(name="roof", pixels=5, images=2, objects=2, object_pixels=(1, 2, 3))
+    return Fingerprint(
+        bands=(band,), classes=(entry, entry), heights=(side, 900), widths=(800, 700), **more
+    )
 
 
 @pytest.mark.parametrize(("side", "patch"), [(256, 256), (255, 224), (1000, 256), (20, 32)])
@@ -65,3 +68,35 @@ def test_this_machine_is_known() -> None:
     hardware = detect_hardware()
     assert hardware.cores >= 1
     assert hardware.memory > 2**28
+
+
+def test_the_batch_is_halved_until_it_fits() -> None:
+    def memory(plan: Plan) -> int:
+        return plan.batch * 2**31
+
+    planned = make_plan(fingerprint(), SLOW, memory=memory)
+    assert planned.plan.batch == 2
+    assert planned.memory == 2 * 2**31
+    assert "halved" in planned.reasons["batch"]
+
+
+def test_a_training_that_can_not_fit_is_refused() -> None:
+    with pytest.raises(SettingError, match=r"would take 100\.0 GiB"):
+        make_plan(fingerprint(), SLOW, memory=lambda plan: 100 * 2**30)
+    with pytest.raises(SettingError, match="batch 16"):
+        make_plan(fingerprint(), SLOW, {"batch": 16, "patch": 64}, memory=lambda p: p.batch * 2**30)
+
+
+def test_folds_keep_the_last_weights() -> None:
+    assert make_plan(fingerprint(), FAST, folds=5).plan.keep == "last"
+    assert make_plan(fingerprint(), FAST, folds=1).plan.keep == "best"
+
+
+def test_the_patch_is_also_given_on_the_ground() -> None:
+    assert "128 m on the ground" in make_plan(fingerprint(gsd=0.5), FAST).reasons["patch"]
+
+
+def test_smaller_tiles_come_in_larger_batches() -> None:
+    assert (
+        make_plan(fingerprint(128), FAST).plan.batch > make_plan(fingerprint(256), FAST).plan.batch
+    )

@@ -134,6 +134,10 @@ class Dataset:
                 )
         return tuple(known[stem] for stem in stems)
 
+    def info(self, item: Item) -> RasterInfo:
+        """What the image file of an item says of itself."""
+        return inspect(item.image)
+
     def read_image(self, item: Item, window: Window | None = None) -> Raster:
         """The used bands of an image; see `read_raster`."""
         return read_bands(self.spec, item.image, window)

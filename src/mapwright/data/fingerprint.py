@@ -1,107 +1,236 @@
-"""Statistics of the training images in one streaming pass."""
+"""What images are like: one streaming pass, one small record per image, merged for any subset.
+
+Folds and splits need statistics of their training images alone; merging records gives them
+without reading anything twice.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from mapwright.data.config import Config
-from mapwright.data.dataset import Dataset, Item
+from mapwright.data.dataset import Dataset, Item, Sample
 from mapwright.errors import DatasetError
+from mapwright.io.raster import ground_sampling_distance
 from mapwright.progress import progress_bar
-from mapwright.types import Image
+
+PERCENTILES = (0.5, 2.0, 50.0, 98.0, 99.5)
+_SAMPLE = 4096  # pixels kept of each image for percentiles; evenly spread, so no seed is needed
+_FLOOR = 1e-6  # smallest standard deviation: a constant band must not divide by zero
 
 
 class BandStats(Config):
-    """Statistics of one band over valid pixels, in file values."""
+    """Statistics of one band over valid pixels, in file values.
+
+    Args:
+        name: The band.
+        mean: Mean.
+        std: Standard deviation.
+        minimum: Lowest value.
+        maximum: Highest value.
+        percentiles: At `PERCENTILES`, from an even sample of pixels.
+    """
 
     name: str
     mean: float
     std: float
     minimum: float
     maximum: float
+    percentiles: tuple[float, ...] = ()
+
+
+class ClassStats(Config):
+    """Statistics of one class.
+
+    Args:
+        name: The class.
+        pixels: Valid, labelled pixels.
+        images: Images in which it occurs.
+        objects: Connected patches (8 neighbours).
+        object_pixels: 10th, 50th and 90th percentile of their areas, in pixels.
+    """
+
+    name: str
+    pixels: int
+    images: int
+    objects: int
+    object_pixels: tuple[float, float, float]
 
 
 class Fingerprint(Config):
-    """What the training images are like.
+    """What a set of images is like.
 
     Args:
         bands: Statistics per used band.
-        class_pixels: Valid, labelled pixels per class.
+        classes: Statistics per class.
         heights: Image heights in pixels, one per image.
         widths: Image widths in pixels, one per image.
+        valid_share: Share of pixels that hold a measurement.
+        gsd: Median ground sampling distance in metres; None where images have no place.
     """
 
     bands: tuple[BandStats, ...]
-    class_pixels: tuple[int, ...]
+    classes: tuple[ClassStats, ...]
     heights: tuple[int, ...]
     widths: tuple[int, ...]
+    valid_share: float = 1.0
+    gsd: float | None = None
+
+    @property
+    def class_pixels(self) -> tuple[int, ...]:
+        """Valid, labelled pixels per class."""
+        return tuple(entry.pixels for entry in self.classes)
+
+    @property
+    def images(self) -> int:
+        """Number of images."""
+        return len(self.heights)
+
+    @property
+    def pixels(self) -> int:
+        """Pixels of all images."""
+        return sum(h * w for h, w in zip(self.heights, self.widths, strict=True))
 
 
-class _Moments:
-    """Mean and variance per band, merged image by image (Chan, Golub and LeVeque 1983)."""
+@dataclass(frozen=True)
+class Record:
+    """What is kept of one image.
 
-    def __init__(self, bands: int) -> None:
-        self.count = 0
-        self.mean = np.zeros(bands)
-        self.squares = np.zeros(bands)
-        self.low, self.high = np.full(bands, np.inf), np.full(bands, -np.inf)
+    Args:
+        stem: The image.
+        count: Valid pixels.
+        mean: (C,) mean per band over them.
+        squares: (C,) sum of squared deviations from the mean.
+        low: (C,) lowest value per band.
+        high: (C,) highest value per band.
+        sample: (C, n) values of evenly spread valid pixels.
+        classes: (K,) pixels per class.
+        areas: Areas of the connected patches of each class, in pixels.
+        size: Height and width in pixels.
+        gsd: Ground sampling distance in metres, or None.
+    """
 
-    def add(self, image: Image) -> None:
-        """Add the valid pixels of an image (C, H, W), NaN where invalid."""
-        pixels: NDArray[np.float64] = image[:, ~np.isnan(image).any(axis=0)].astype(np.float64)
-        count = pixels.shape[1]
-        if not count:
-            return
-        mean = pixels.mean(axis=1)
-        total = self.count + count
-        delta = mean - self.mean
-        self.squares += ((pixels - mean[:, None]) ** 2).sum(axis=1)
-        self.squares += delta**2 * self.count * count / total
-        self.mean += delta * count / total
-        self.count = total
-        self.low = np.minimum(self.low, pixels.min(axis=1))
-        self.high = np.maximum(self.high, pixels.max(axis=1))
+    stem: str
+    count: int
+    mean: NDArray[np.float64]
+    squares: NDArray[np.float64]
+    low: NDArray[np.float64]
+    high: NDArray[np.float64]
+    sample: NDArray[np.float64]
+    classes: NDArray[np.int64]
+    areas: tuple[NDArray[np.int64], ...]
+    size: tuple[int, int]
+    gsd: float | None
 
 
-def take_fingerprint(dataset: Dataset, items: Sequence[Item]) -> Fingerprint:
-    """Read every image of `items` once.
+def survey(dataset: Dataset, items: Sequence[Item]) -> dict[str, Record]:
+    """Read every image of `items` once and keep one small record of each, by stem.
 
     Raises:
         ImageFileError: A file can't be used.
-        DatasetError: No pixel is valid, or no pixel has a label.
     """
-    spec = dataset.spec
-    moments = _Moments(len(spec.used))
-    classes = np.zeros(256, np.int64)
-    sizes = []
+    records = {}
     with progress_bar("statistics", len(items)) as progress:
         for item in items:
-            sample = dataset.read(item)
-            moments.add(sample.image)
-            classes += np.bincount(sample.mask.ravel(), minlength=256)
-            sizes.append(sample.mask.shape)
+            gsd = ground_sampling_distance(dataset.info(item).geobox)
+            records[item.stem] = look_at(
+                item.stem, dataset.read(item), len(dataset.spec.classes), gsd
+            )
             progress.advance(note=item.stem)
-    counts = classes[: len(spec.classes)]
-    if not counts.sum():
+    return records
+
+
+def look_at(stem: str, sample: Sample, classes: int, gsd: float | None) -> Record:
+    """Statistics of one image; the mask may be all ignored."""
+    valid = ~np.isnan(sample.image).any(axis=0)
+    pixels = sample.image[:, valid].astype(np.float64)
+    count = pixels.shape[1]
+    nothing = np.full(len(pixels), np.nan)
+    mean = pixels.mean(axis=1) if count else np.zeros(len(pixels))
+    return Record(
+        stem=stem,
+        count=count,
+        mean=mean,
+        squares=((pixels - mean[:, None]) ** 2).sum(axis=1),
+        low=pixels.min(axis=1) if count else nothing,
+        high=pixels.max(axis=1) if count else nothing,
+        sample=pixels[:, :: max(1, -(-count // _SAMPLE))],
+        classes=np.bincount(sample.mask.ravel(), minlength=256)[:classes],
+        areas=tuple(_areas(sample.mask == k) for k in range(classes)),
+        size=(sample.mask.shape[0], sample.mask.shape[1]),
+        gsd=gsd,
+    )
+
+
+def merge(records: Sequence[Record], bands: Sequence[str], classes: Sequence[str]) -> Fingerprint:
+    """Statistics of a set of images from their records.
+
+    Raises:
+        DatasetError: No pixel is valid and labelled.
+    """
+    counts = np.sum([record.classes for record in records], axis=0)
+    if not np.sum(counts):
         raise DatasetError(
-            "no valid pixel of the training images has a label",
-            where=dataset.root,
+            "no valid pixel of the images has a label",
+            where=f"{len(records)} images",
             expected="at least one labelled pixel on valid ground",
             fix="correct [valid] and [mask] in dataset.toml",
         )
-    std = np.sqrt(moments.squares / max(moments.count, 1))
-    bands = [
-        BandStats(name=name, mean=mean, std=max(sd, 1e-6), minimum=low, maximum=high)
-        for name, mean, sd, low, high in zip(
-            spec.band_names, moments.mean, std, moments.low, moments.high, strict=True
-        )
-    ]
+    distances = [record.gsd for record in records if record.gsd]
+    total = sum(record.size[0] * record.size[1] for record in records)
     return Fingerprint(
-        bands=tuple(bands),
-        class_pixels=tuple(counts.tolist()),
-        heights=tuple(h for h, _ in sizes),
-        widths=tuple(w for _, w in sizes),
+        bands=_bands([record for record in records if record.count], bands),
+        classes=tuple(_class(name, k, records) for k, name in enumerate(classes)),
+        heights=tuple(record.size[0] for record in records),
+        widths=tuple(record.size[1] for record in records),
+        valid_share=sum(record.count for record in records) / total,
+        gsd=float(np.median(distances)) if distances else None,
     )
+
+
+def take_fingerprint(dataset: Dataset, items: Sequence[Item]) -> Fingerprint:
+    """Survey `items` and merge all of them."""
+    records = survey(dataset, items)
+    return merge(list(records.values()), dataset.spec.band_names, dataset.spec.class_names)
+
+
+def _bands(records: Sequence[Record], names: Sequence[str]) -> tuple[BandStats, ...]:
+    """Pooled mean and variance (Chan, Golub and LeVeque 1983), extremes and percentiles."""
+    weights = np.array([record.count for record in records], np.float64)
+    means = np.stack([record.mean for record in records])
+    mean = np.average(means, axis=0, weights=weights)
+    within = np.sum([record.squares for record in records], axis=0)
+    between = (weights[:, None] * (means - mean) ** 2).sum(axis=0)
+    std = np.maximum(np.sqrt((within + between) / weights.sum()), _FLOOR)
+    low = np.min([record.low for record in records], axis=0)
+    high = np.max([record.high for record in records], axis=0)
+    sample = np.concatenate([record.sample for record in records], axis=1)
+    percentiles = np.percentile(sample, PERCENTILES, axis=1).T
+    return tuple(
+        BandStats(name=n, mean=m, std=s, minimum=a, maximum=b, percentiles=tuple(p))
+        for n, m, s, a, b, p in zip(names, mean, std, low, high, percentiles, strict=True)
+    )
+
+
+def _class(name: str, k: int, records: Sequence[Record]) -> ClassStats:
+    areas = np.concatenate([record.areas[k] for record in records])
+    typical = np.percentile(areas, (10, 50, 90)) if len(areas) else np.zeros(3)
+    return ClassStats(
+        name=name,
+        pixels=sum(int(record.classes[k]) for record in records),
+        images=sum(bool(record.classes[k]) for record in records),
+        objects=len(areas),
+        object_pixels=(float(typical[0]), float(typical[1]), float(typical[2])),
+    )
+
+
+def _areas(here: NDArray[np.bool_]) -> NDArray[np.int64]:
+    """Pixels of each connected patch of True, 8 neighbours."""
+    labels, count = ndimage.label(here, structure=np.ones((3, 3)))
+    areas: NDArray[np.int64] = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    return areas

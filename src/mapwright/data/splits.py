@@ -37,33 +37,56 @@ class Splits(Config):
     folds: tuple[Fold, ...]
 
 
-def make_splits(stems: Sequence[str], split: Split, everything: bool = False) -> Splits:
-    """Draw one division.
+def make_splits(stems: Sequence[str], split: Split, folds: int = 1) -> Splits:
+    """Draw the divisions of a run.
 
     Args:
         stems: The labelled images.
         split: How to divide them.
-        everything: Learn from all images and validate on none.
+        folds: 1 = one division with the share `split.val` to validate on; more = that many
+            divisions, each image validated on once; 0 = learn from all, validate on none.
 
     Raises:
         SettingError: One side would be empty.
     """
-    if everything:
-        folds = (Fold(train=tuple(stems), val=()),)
-        return Splits(by=split.by, seed=split.seed, folds=folds)
-    count = int(split.val * len(stems) + 1e-9) if split.val < 1 else int(split.val)
-    count = max(count, 1)
-    if count >= len(stems):
-        raise SettingError(
-            f"{count} of {len(stems)} labelled images would validate, and none would train",
-            where="[split] val",
-            expected=f"a share below 1, or a number below {len(stems)}",
-            fix="lower it, add labelled images, or train on all of them with --all",
-        )
-    order = np.random.default_rng(split.seed).permutation(len(stems))
-    val = {stems[i] for i in order[:count]}
-    fold = Fold(
-        train=tuple(stem for stem in stems if stem not in val),
-        val=tuple(stem for stem in stems if stem in val),
+    if folds == 0:
+        parts: list[list[int]] = [[]]
+    else:
+        order = np.random.default_rng(split.seed).permutation(len(stems)).tolist()
+        if folds == 1:
+            parts = [order[: _held_out(len(stems), split.val)]]
+        else:
+            _require_enough(len(stems), folds)
+            parts = [order[k::folds] for k in range(folds)]
+    return Splits(
+        by=split.by, seed=split.seed, folds=tuple(_fold(stems, set(part)) for part in parts)
     )
-    return Splits(by=split.by, seed=split.seed, folds=(fold,))
+
+
+def _fold(stems: Sequence[str], val: set[int]) -> Fold:
+    return Fold(
+        train=tuple(stem for i, stem in enumerate(stems) if i not in val),
+        val=tuple(stem for i, stem in enumerate(stems) if i in val),
+    )
+
+
+def _held_out(images: int, val: float) -> int:
+    count = max(1, int(val * images + 1e-9) if val < 1 else int(val))
+    if count >= images:
+        raise SettingError(
+            f"{count} of {images} labelled images would validate, and none would train",
+            where="[split] val",
+            expected=f"a share below 1, or a number below {images}",
+            fix="lower it, add labelled images, or train on all of them with --folds 0",
+        )
+    return count
+
+
+def _require_enough(images: int, folds: int) -> None:
+    if folds < 0 or folds > images:
+        raise SettingError(
+            f"{folds} folds of {images} labelled images",
+            where="folds",
+            expected=f"0 for none held out, 1 for one split, or 2 to {images}",
+            fix="choose fewer folds",
+        )

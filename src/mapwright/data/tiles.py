@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from torch import Tensor
-from torch.utils.data import Dataset as TorchDataset
 
 from mapwright.data.dataset import Dataset, Item, Sample
 from mapwright.types import IGNORE, Window
@@ -54,7 +53,7 @@ class SampleCache:
         return sample
 
 
-class TrainingTiles(TorchDataset[Batch]):
+class TrainingTiles:
     """The batches of a training, by step.
 
     Args:
@@ -64,7 +63,6 @@ class TrainingTiles(TorchDataset[Batch]):
         patch: Side of the tiles, in pixels.
         context: How much larger the sources are, as a factor.
         batch: Tiles per step.
-        steps: Number of steps.
         seed: Seed of the draws.
     """
 
@@ -77,19 +75,16 @@ class TrainingTiles(TorchDataset[Batch]):
         patch: int,
         context: float,
         batch: int,
-        steps: int,
         seed: int,
     ) -> None:
         self._cache, self._items, self._sizes = cache, items, sizes
-        self._patch, self._batch, self._steps, self._seed = patch, batch, steps, seed
+        self._patch, self._batch, self._seed = patch, batch, seed
         self.source = patch + 2 * int(np.ceil(patch * (context - 1) / 2))  # keeps the parity
         area = np.array([h * w for h, w in sizes], np.float64)
         self._share = area / area.sum()
 
-    def __len__(self) -> int:
-        return self._steps
-
-    def __getitem__(self, step: int) -> Batch:
+    def draw(self, step: int) -> Batch:
+        """The batch of a step, counted from 0."""
         rng = np.random.default_rng([self._seed, step])
         chosen = rng.choice(len(self._items), size=self._batch, p=self._share)
         places = [(self._items[i], self._draw(self._sizes[i], rng)) for i in chosen]

@@ -46,15 +46,29 @@ def make_folder(folder: Path) -> Path:
     try:
         folder.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
-        raise OutputError(
-            "a file stands where a folder is needed",
-            where=folder,
-            expected="a folder, or a name that is free",
-            fix="choose another output folder, or move the file away",
-        ) from error
+        raise _in_the_way(folder) from error
     except OSError as error:
         raise _write_failure(folder, error) from error
     return folder
+
+
+def require_new(folder: Path) -> None:
+    """Check that a folder does not hold anything yet; nothing is made.
+
+    Raises:
+        OutputError: It exists and is not empty, or a file is in the way.
+    """
+    if folder.is_dir() and not any(folder.iterdir()):
+        return
+    if folder.is_dir():
+        raise OutputError(
+            "the output folder is not empty",
+            where=folder,
+            expected="a new or empty folder",
+            fix="choose another name, or remove the folder",
+        )
+    if folder.exists():
+        raise _in_the_way(folder)
 
 
 def new_folder(folder: Path) -> Path:
@@ -63,15 +77,8 @@ def new_folder(folder: Path) -> Path:
     Raises:
         OutputError: The folder exists and is not empty, or can't be made.
     """
-    make_folder(folder)
-    if any(folder.iterdir()):
-        raise OutputError(
-            "the output folder is not empty",
-            where=folder,
-            expected="a new or empty folder",
-            fix="choose another name, or remove the folder",
-        )
-    return folder
+    require_new(folder)
+    return make_folder(folder)
 
 
 def write_text(target: Path, text: str) -> None:
@@ -91,4 +98,13 @@ def _write_failure(target: Path, error: OSError) -> OutputError:
         where=target,
         expected="a writable place with enough room",
         fix="free some room or choose another output; nothing half-written was left",
+    )
+
+
+def _in_the_way(folder: Path) -> OutputError:
+    return OutputError(
+        "a file stands where a folder is needed",
+        where=folder,
+        expected="a folder, or a name that is free",
+        fix="choose another output folder, or move the file away",
     )

@@ -23,6 +23,7 @@ from mapwright.types import Image, Pixels, Valid, Window
 SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt", ".img", ".bmp"})
 """File name endings that are taken for images."""
 
+_DEGREE = 111_195.0  # metres of one degree on a sphere of 6 371 km
 _COLORS = frozenset({ColorInterp.red, ColorInterp.green, ColorInterp.blue, ColorInterp.alpha})
 
 
@@ -154,6 +155,22 @@ def valid_pixels(pixels: Pixels, nodata: float | None) -> Valid:
     if nodata is not None and not math.isnan(nodata):
         bad |= pixels == nodata
     return np.asarray(~bad.any(axis=0))
+
+
+def ground_sampling_distance(geobox: GeoBox) -> float | None:
+    """Side of a pixel in metres, at the centre of the image; None without a CRS."""
+    if geobox.crs is None:
+        return None
+    x, y = abs(geobox.resolution.x), abs(geobox.resolution.y)
+    if geobox.crs.geographic:
+        latitude = math.radians(
+            geobox.extent.boundingbox.span_y / 2 + geobox.extent.boundingbox.bottom
+        )
+        x, y = x * _DEGREE * math.cos(latitude), y * _DEGREE
+    else:
+        metres = float(geobox.crs.proj.axis_info[0].unit_conversion_factor)
+        x, y = x * metres, y * metres
+    return math.sqrt(x * y)
 
 
 @contextmanager

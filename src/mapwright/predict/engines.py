@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Literal, Protocol
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -11,9 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mapwright.models.inputs import SegmentationModel
-
-Tta = Literal["none", "flips", "d4"]
-"""Test-time augmentation: none, four flips, or all eight flips and quarter turns."""
+from mapwright.types import Tta
 
 
 class Engine(Protocol):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -17,11 +17,11 @@ from mapwright.hardware import detect_hardware
 from mapwright.io.files import make_folder
 from mapwright.io.maps import class_map_writer, map_suffix, probability_writer
 from mapwright.io.picture import overlay, save_picture
-from mapwright.predict.engines import TorchEngine, Tta
+from mapwright.predict.engines import TorchEngine
 from mapwright.predict.pipeline import Tiling, decide, predict_rows, predict_whole
 from mapwright.predict.source import Source
 from mapwright.progress import Progress
-from mapwright.types import IGNORE, ClassIndex, Image, Probabilities, Window
+from mapwright.types import IGNORE, ClassIndex, Image, Probabilities, Tta, Window
 
 
 @dataclass(frozen=True)
@@ -64,11 +64,11 @@ class Model:
 
     Args:
         bundle: What the model file holds.
-        tta: Test-time augmentation.
+        tta: Test-time augmentation; None = as planned when it was trained.
     """
 
     bundle: Bundle
-    tta: Tta = "none"
+    tta: Tta | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> Model:
@@ -79,9 +79,14 @@ class Model:
         """
         return cls(load_bundle(Path(path)))
 
-    def with_tta(self, tta: Tta) -> Model:
-        """The same model with another test-time augmentation."""
+    def with_tta(self, tta: Tta | None) -> Model:
+        """The same model with another test-time augmentation; None = as planned."""
         return replace(self, tta=tta)
+
+    @property
+    def views(self) -> Tta:
+        """The test-time augmentation that is used."""
+        return self.tta or self.bundle.plan.tta
 
     def predict(self, path: str | Path) -> Prediction:
         """Predict an image into memory.
@@ -166,15 +171,22 @@ class Model:
         Returns:
             (H, W) uint8 class indices.
         """
-        probabilities = predict_whole(self._engine, image, self._tiling)
-        return decide(probabilities, self.bundle.decision.threshold)
+        return decide(self.probabilities(image), self.bundle.decision.threshold)
+
+    def probabilities(self, image: Image) -> Probabilities:
+        """Probabilities (K, H, W) of an image in memory; see `classify`."""
+        return predict_whole(self._engine, image, self._tiling)
+
+    def only(self, members: Sequence[int]) -> Model:
+        """The same model with some members of its ensemble."""
+        return replace(self, bundle=self.bundle.only(members))
 
     @cached_property
     def _engine(self) -> TorchEngine:
         return TorchEngine(
             self.bundle.networks(),
             len(self.bundle.spec.classes),
-            self.tta,
+            self.views,
             detect_hardware().device,
         )
 

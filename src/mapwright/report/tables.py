@@ -12,9 +12,10 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:  # only named here: a table of findings must not wait for torch
+    from mapwright.bundle import History
     from mapwright.data.check import CheckReport
     from mapwright.data.spec import DatasetSpec
-    from mapwright.evaluation import Scores
+    from mapwright.metrics.summary import Scores
 
 _LEVEL_STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -107,6 +108,20 @@ def scores_table(scores: Scores) -> RenderableType:
     if scores.note:
         notes.append(Text(scores.note, "yellow"))
     return Group(table, *notes)
+
+
+def history_text(history: History) -> str:
+    """What made a model, in a line or two."""
+    steps = ", ".join(map(str, history.steps))
+    kept = ", ".join(map(str, history.best_steps))
+    text = (
+        f"starting weights: {history.weights_source} ({history.weights_reason}); "
+        f"{steps} steps, weights kept after {kept}; {history.seconds:.0f} s"
+    )
+    if history.cut_short:
+        folds = ", ".join(str(number + 1) for number in history.cut_short)
+        text += f"\nthe clock ended fold {folds} before its last step"
+    return text
 
 
 def _table(title: str) -> Table:

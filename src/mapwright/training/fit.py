@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Sequence
+import math
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import psutil
 import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from mapwright.bundle import assemble
+from mapwright.bundle import Bundle, assemble
 from mapwright.data.dataset import Dataset, Item
 from mapwright.data.fingerprint import Fingerprint
-from mapwright.data.tiles import Batch, SampleCache, TrainingTiles
+from mapwright.data.tiles import SampleCache, TrainingTiles
 from mapwright.hardware import Hardware
 from mapwright.metrics.confusion import confusion, iou, mean_over_present
 from mapwright.models.inputs import SegmentationModel
@@ -23,89 +25,193 @@ from mapwright.plan import Plan
 from mapwright.predict.engines import TorchEngine
 from mapwright.predict.pipeline import Tiling, decide, predict_whole
 from mapwright.progress import progress_bar
-from mapwright.training.loop import Fitted, Record, fit
+from mapwright.training.loop import Record, fit
+from mapwright.training.state import NO_KEEPER, Fitted, Keeper, Rows
+from mapwright.training.transfer import transfer
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # only the command line speaks
 
-_CACHE_SHARE = 4  # samples may take one part in this many of the memory that is free
+
+def _no_record(rows: Rows) -> None:
+    """Keep nothing."""
 
 
-def fit_fold(
-    dataset: Dataset,
-    train: Sequence[Item],
-    val: Sequence[Item],
-    plan: Plan,
-    fingerprint: Fingerprint,
-    hardware: Hardware,
-    record: Record,
-) -> tuple[Fitted, StartingWeights]:
-    """Train on some images and keep the weights that are best on others.
+@dataclass(frozen=True)
+class Job:
+    """One fold to train.
 
     Args:
-        dataset: Reads the images.
+        cache: Reads the images.
+        dataset: What they are.
         train: What to learn from.
         val: What to validate on; empty = the last weights are kept.
         plan: The settings.
-        fingerprint: Statistics of `train`.
+        fingerprint: Statistics of `train`, in its order.
         hardware: The machine.
+        parent: The model to start from, or None.
+    """
+
+    cache: SampleCache
+    dataset: Dataset
+    train: Sequence[Item]
+    val: Sequence[Item]
+    plan: Plan
+    fingerprint: Fingerprint
+    hardware: Hardware
+    parent: Bundle | None = None
+
+    def build(self) -> tuple[SegmentationModel, StartingWeights]:
+        """The model to train, and what it starts from."""
+        torch.manual_seed(self.plan.seed)
+        if self.parent:
+            plan = self.plan.model_copy(update={"weights": "random"})
+            model, _ = assemble(self.dataset.spec, plan, self.fingerprint)
+            return model, transfer(self.parent, self.dataset.spec, model)
+        return assemble(self.dataset.spec, self.plan, self.fingerprint)
+
+    def tiles(self) -> TrainingTiles:
+        """Its batches."""
+        sizes = zip(self.fingerprint.heights, self.fingerprint.widths, strict=True)
+        return TrainingTiles(
+            self.cache,
+            self.train,
+            list(sizes),
+            patch=self.plan.patch,
+            context=self.plan.augmentation.context,
+            batch=self.plan.batch,
+            seed=self.plan.seed,
+        )
+
+    def fabric(self) -> Fabric:
+        """Device and precision."""
+        half = self.plan.precision == "bfloat16"
+        return Fabric(
+            accelerator=self.hardware.device,
+            devices=1,
+            precision="bf16-mixed" if half else "32-true",
+        )
+
+
+def fit_fold(
+    job: Job,
+    *,
+    title: str = "train",
+    record: Record = _no_record,
+    keeper: Keeper = NO_KEEPER,
+    deadline: float = math.inf,
+) -> tuple[Fitted, StartingWeights]:
+    """Train on some images and keep weights by what they score on others.
+
+    Args:
+        job: What to train.
+        title: What the progress bar says.
         record: Keeps the training log.
+        keeper: Saves the state on the way.
+        deadline: `time.monotonic()` at which the clock ends it.
 
     Raises:
         TrainingError: The loss is not a number.
         WeightsError: Demanded weights can't be had.
     """
-    torch.manual_seed(plan.seed)
-    model, start = assemble(dataset.spec, plan, fingerprint)
-    fabric = Fabric(
-        accelerator=hardware.device,
-        devices=1,
-        precision="bf16-mixed" if plan.precision == "bfloat16" else "32-true",
-    )
-    cache = SampleCache(dataset, psutil.virtual_memory().available // _CACHE_SHARE)
-    tiles = TrainingTiles(
-        cache,
-        train,
-        list(zip(fingerprint.heights, fingerprint.widths, strict=True)),
-        patch=plan.patch,
-        context=plan.augmentation.context,
-        batch=plan.batch,
-        steps=plan.steps,
-        seed=plan.seed,
-    )
-    validate = _Validation(cache, val, plan, len(dataset.spec.classes), dataset.spec.class_names)
-    with progress_bar("train", plan.steps, "steps") as progress:
-        check = validate if val else None
-        fitted = fit(model, _batches(tiles), plan, fabric, check, progress, record)
+    model, start = job.build()
+    with progress_bar(title, job.plan.steps, "steps") as progress:
+        fitted = fit(
+            model,
+            job.tiles().draw,
+            job.plan,
+            job.fabric(),
+            progress=progress,
+            validate=Validation(job) if job.val else None,
+            record=record,
+            keeper=keeper,
+            deadline=deadline,
+        )
     return fitted, start
 
 
-def _batches(tiles: TrainingTiles) -> Iterator[Batch]:
-    return (tiles[step] for step in range(len(tiles)))
+class Validation:
+    """Pooled scores over whole held-out images, tiled as in prediction.
 
+    Args:
+        job: Names the images.
+    """
 
-class _Validation:
-    """Pooled scores over whole held-out images, tiled as in prediction."""
-
-    def __init__(
-        self,
-        cache: SampleCache,
-        items: Sequence[Item],
-        plan: Plan,
-        classes: int,
-        names: Sequence[str],
-    ) -> None:
-        self._cache, self._items, self._classes, self._names = cache, items, classes, names
-        self._tiling = Tiling(plan.tile, plan.overlap)
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._tiling = Tiling(job.plan.tile, job.plan.overlap)
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
+        """IoU per class, and their mean as `score`."""
         assert isinstance(model, SegmentationModel)
-        device = next(model.parameters()).device
-        engine = TorchEngine([model], self._classes, device=device)
-        counts = np.zeros((self._classes, self._classes), np.int64)
-        for item in self._items:
-            sample = self._cache.read(item)
+        spec = self._job.dataset.spec
+        classes = len(spec.classes)
+        engine = TorchEngine([model], classes, device=next(model.parameters()).device)
+        counts = np.zeros((classes, classes), np.int64)
+        for item in self._job.val:
+            sample = self._job.cache.read(item)
             guess = decide(predict_whole(engine, sample.image, self._tiling), 0.5)
-            counts += confusion(sample.mask, guess, self._classes)
+            counts += confusion(sample.mask, guess, classes)
         scores = iou(counts)
-        named = {f"iou {n}": float(s) for n, s in zip(self._names, scores, strict=True)}
+        named = {f"iou {n}": float(s) for n, s in zip(spec.class_names, scores, strict=True)}
         return {"score": float(mean_over_present(scores)), **named}
+
+
+@dataclass
+class _Stopwatch:
+    """A progress that notes when each step ended."""
+
+    times: list[float] = field(default_factory=list)
+
+    def advance(self, amount: float = 1.0, note: str | None = None) -> None:
+        if amount:
+            self.times.append(time.monotonic())
+
+
+@dataclass(frozen=True)
+class Speed:
+    """What was measured on this machine.
+
+    Args:
+        step: Seconds of one training step.
+        pixel: Seconds to predict one pixel once, in float32.
+    """
+
+    step: float
+    pixel: float
+
+
+_WARM_UP = 2  # steps: the first ones choose and compile kernels
+_PROBE_STEPS = 24
+
+
+def measure(job: Job, seconds: float) -> Speed:
+    """Train a throw-away model for a few steps, and predict one image.
+
+    Args:
+        job: What to train.
+        seconds: About how long this may take.
+    """
+    watch = _Stopwatch()
+    plan = job.plan.model_copy(update={"steps": _PROBE_STEPS, "validate_every": _PROBE_STEPS})
+    probe = replace(job, plan=plan, val=())
+    model, _ = probe.build()
+    began = time.monotonic()
+    fit(
+        model,
+        probe.tiles().draw,
+        plan,
+        probe.fabric(),
+        progress=watch,
+        deadline=began + seconds * 0.8,
+    )
+    steps = np.diff(watch.times)
+    step = float(np.mean(steps[_WARM_UP:] if len(steps) > _WARM_UP else [watch.times[0] - began]))
+    image = job.cache.read(job.train[0]).image
+    engine = TorchEngine([model], len(job.dataset.spec.classes), device=job.hardware.device)
+    tiling = Tiling(plan.tile, plan.overlap)
+    predict_whole(engine, image, tiling)
+    began, times = time.monotonic(), 0
+    while times < 1 or (time.monotonic() - began < seconds * 0.1 and times < 8):
+        predict_whole(engine, image, tiling)
+        times += 1
+    return Speed(step, (time.monotonic() - began) / (times * image[0].size))

@@ -1,16 +1,15 @@
 """The training path, on one page.
 
 A step is: draw tiles, vary them, forward, loss, backward, clip, update. Everything random in a
-step comes from the seed and the number of the step, so nothing but weights, optimiser and step
-number makes the state of a training.
+step comes from the seed and the number of the step, so weights, optimizer and step number are the
+whole state of a training, and a resumed one ends with the weights of an undisturbed one.
 """
 
 from __future__ import annotations
 
-import copy
 import math
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+import time
+from collections.abc import Callable
 
 import torch
 from lightning_fabric import Fabric
@@ -20,53 +19,49 @@ from mapwright.data.augment import augment
 from mapwright.data.tiles import Batch
 from mapwright.errors import TrainingError
 from mapwright.losses import dice_cross_entropy
-from mapwright.models.inputs import SegmentationModel
+from mapwright.models.inputs import Inputs, SegmentationModel
 from mapwright.plan import Plan
 from mapwright.progress import Progress
+from mapwright.training.state import NO_KEEPER, Fitted, Keeper, Rows
+
+Draw = Callable[[int], Batch]
+"""Gives the batch of a step, counted from 0."""
 
 Validate = Callable[[nn.Module], dict[str, float]]
 """Scores of a model on held-out images; the entry `score` decides which weights are best."""
 
-Record = Callable[[list[dict[str, float]]], None]
-"""Keeps the rows of the training log: step, loss, learning rate and the scores."""
+Record = Callable[[Rows], None]
+"""Keeps the training log."""
 
 
-@dataclass
-class Fitted:
-    """What a training leaves.
-
-    Args:
-        state: The best weights, on the CPU.
-        best_step: After how many steps they were reached.
-        best_score: Their validation score; NaN without validation.
-        rows: One entry per validation: step, loss, learning rate and the scores.
-    """
-
-    state: dict[str, torch.Tensor]
-    best_step: int
-    best_score: float
-    rows: list[dict[str, float]] = field(default_factory=list)
+def _no_record(rows: Rows) -> None:
+    """Keep nothing."""
 
 
 def fit(
     model: SegmentationModel,
-    batches: Iterable[Batch],
+    draw: Draw,
     plan: Plan,
     fabric: Fabric,
-    validate: Validate | None,
+    *,
     progress: Progress,
-    record: Record,
+    validate: Validate | None = None,
+    record: Record = _no_record,
+    keeper: Keeper = NO_KEEPER,
+    deadline: float = math.inf,
 ) -> Fitted:
-    """Train a model for the steps of a plan.
+    """Train a model for the steps of a plan, from where its last state stands.
 
     Args:
         model: File values in, logits out.
-        batches: One batch per step.
+        draw: Gives the batch of a step.
         plan: The settings.
         fabric: Device and precision.
-        validate: Scores the model on held-out images; None = the last weights are kept.
         progress: Told of every step.
-        record: Given all rows so far after each validation.
+        validate: Scores the model on held-out images.
+        record: Given the whole log after each validation.
+        keeper: Saves the state on the way.
+        deadline: `time.monotonic()` at which the clock ends the training, whatever is left.
 
     Raises:
         TrainingError: The loss is not a number.
@@ -76,37 +71,45 @@ def fit(
     optimizer = torch.optim.AdamW(
         model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
     )
-    network, optimizer = fabric.setup(model, optimizer)
-    best = Fitted(_state(model), 0, -math.inf if validate else math.nan)
-    losses: list[float] = []
-    for step, batch in enumerate(batches, start=1):
-        rate = plan.learning_rate * schedule(step, plan.steps, plan.warmup)
+    network, wrapped = fabric.setup(model, optimizer)
+    fitted = keeper.restore(model, optimizer)
+    progress.advance(fitted.step)
+    while fitted.step < plan.steps and not fitted.cut_short:
+        batch = draw(fitted.step)
+        fitted.step += 1
+        rate = plan.learning_rate * schedule(fitted.step, plan.steps, plan.warmup)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        # whatever the step draws, dropout included, depends on seed and step alone
-        torch.manual_seed(plan.seed * 1_000_003 + step)
-        rng = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
-        source, mask = fabric.to_device(batch.image), fabric.to_device(batch.mask)
-        image, mask = augment(
-            source, mask, plan.patch, plan.augmentation, model.inputs.std.flatten(), rng
-        )
-        network.train()
-        loss = dice_cross_entropy(network(image), mask)
-        losses.append(_require_finite(loss, step, batch))
+        loss = _loss(network, model.inputs, batch, plan, fabric, fitted.step)
+        fitted.losses.append(_require_finite(loss.item(), fitted.step, batch))
         fabric.backward(loss)
-        fabric.clip_gradients(network, optimizer, max_norm=plan.clip, error_if_nonfinite=False)
-        optimizer.step()
-        optimizer.zero_grad()
-        if step % plan.validate_every == 0 or step == plan.steps:
-            row = {"step": float(step), "loss": sum(losses) / len(losses), "rate": rate}
-            row |= _validated(model, validate, step, best)
-            best.rows.append(row)
-            record(best.rows)
-            losses.clear()
-        progress.advance(note=_note(loss.item(), best))
-    if validate is None:
-        best.state, best.best_step = _state(model), plan.steps
-    return best
+        fabric.clip_gradients(network, wrapped, max_norm=plan.clip, error_if_nonfinite=False)
+        wrapped.step()
+        wrapped.zero_grad()
+        fitted.cut_short = time.monotonic() > deadline
+        if fitted.step % plan.validate_every == 0 or fitted.step == plan.steps or fitted.cut_short:
+            _look(model, fitted, plan, rate, validate)
+            record(fitted.rows)
+        keeper.save(model, optimizer, fitted)
+        progress.advance(note=_note(loss.item(), fitted))
+    keeper.save(model, optimizer, fitted, now=True)
+    return fitted
+
+
+def _loss(
+    network: nn.Module, inputs: Inputs, batch: Batch, plan: Plan, fabric: Fabric, step: int
+) -> torch.Tensor:
+    """Vary a batch, look at it and judge: a scalar.
+
+    Whatever is drawn here, dropout included, depends on seed and step alone.
+    """
+    torch.manual_seed(plan.seed * 1_000_003 + step)
+    rng = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
+    source, labels = fabric.to_device(batch.image), fabric.to_device(batch.mask)
+    std = inputs.std.flatten()
+    image, mask = augment(source, labels, plan.patch, plan.augmentation, std, rng)
+    network.train()
+    return dice_cross_entropy(network(image), mask)
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
@@ -117,19 +120,22 @@ def schedule(step: int, steps: int, warmup: float) -> float:
     return 0.5 * (1 + math.cos(math.pi * (step - rise) / max(1, steps - rise + 1)))
 
 
-def _validated(
-    model: SegmentationModel, validate: Validate | None, step: int, best: Fitted
-) -> dict[str, float]:
-    if validate is None:
-        return {}
-    scores = validate(model)
-    if scores["score"] > best.best_score:
-        best.state, best.best_step, best.best_score = _state(model), step, scores["score"]
-    return scores
+def _look(
+    model: SegmentationModel, fitted: Fitted, plan: Plan, rate: float, validate: Validate | None
+) -> None:
+    """Validate, log, and keep the weights if they are the ones to keep."""
+    row = {"step": float(fitted.step), "loss": _mean(fitted.losses), "rate": rate}
+    scores = validate(model) if validate else {}
+    score = scores.get("score", math.nan)
+    better = score > fitted.best_score or math.isnan(fitted.best_score)
+    if better or plan.keep == "last" or validate is None:
+        fitted.state = {n: t.detach().cpu().clone() for n, t in model.state_dict().items()}
+        fitted.best_step, fitted.best_score = fitted.step, score
+    fitted.rows.append(row | scores)
+    fitted.losses.clear()
 
 
-def _require_finite(loss: torch.Tensor, step: int, batch: Batch) -> float:
-    value = loss.item()
+def _require_finite(value: float, step: int, batch: Batch) -> float:
     if math.isfinite(value):
         return value
     places = ", ".join(f"{stem} at row {w.row}, column {w.col}" for stem, w in batch.places)
@@ -142,11 +148,10 @@ def _require_finite(loss: torch.Tensor, step: int, batch: Batch) -> float:
     )
 
 
-def _state(model: nn.Module) -> dict[str, torch.Tensor]:
-    state = {name: tensor.detach().cpu() for name, tensor in model.state_dict().items()}
-    return copy.deepcopy(state)
+def _mean(values: list[float]) -> float:
+    return sum(values) / len(values)
 
 
-def _note(loss: float, best: Fitted) -> str:
-    reached = best.best_score
-    return f"loss {loss:.3f}" + (f", best {reached:.3f}" if math.isfinite(reached) else "")
+def _note(loss: float, fitted: Fitted) -> str:
+    reached = fitted.best_score
+    return f"loss {loss:.3f}" + (f", kept {reached:.3f}" if math.isfinite(reached) else "")

@@ -1,0 +1,124 @@
+"""Use a trained model: load it, open data for it, map files with it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mapwright.data.dataset import Dataset, match_files
+from mapwright.data.describe import require_folder
+from mapwright.data.spec import FILE_NAME, DatasetSpec
+from mapwright.errors import DatasetError, OutputError
+from mapwright.io.files import make_folder
+from mapwright.predict.model import Model, Written
+from mapwright.progress import progress_bar
+
+MODEL_NAME = "model.safetensors"
+
+
+def load(path: str | Path) -> Model:
+    """Load a model from its file or its run folder.
+
+    Raises:
+        ModelFileError: Missing, cut short, altered or not ours.
+    """
+    path = Path(path)
+    return Model.load(path / MODEL_NAME if path.is_dir() else path)
+
+
+def dataset_for(model: Model, root: Path, spec_file: Path | None = None) -> Dataset:
+    """Open a folder for scoring a model.
+
+    By the folder's own description if it has one, which must agree with the model on bands and
+    classes; else by the one that the model was made for.
+
+    Raises:
+        DatasetError: Not a folder, or its bands or classes are others.
+    """
+    require_folder(root)
+    spec = model.bundle.spec
+    path = spec_file or root / FILE_NAME
+    if not path.exists() and not spec_file:
+        stems = match_files(root, spec.images)
+        exclude = tuple(entry for entry in spec.exclude if entry.stem in stems)
+        return Dataset(root, spec.model_copy(update={"exclude": exclude}))
+    own = DatasetSpec.load(path)
+    for what, here, there in (
+        ("bands", own.band_names, spec.band_names),
+        ("classes", own.class_names, spec.class_names),
+    ):
+        if here != there:
+            raise DatasetError(
+                f"the {what} are {', '.join(here)}",
+                where=path,
+                expected=f"those of the model: {', '.join(there)}",
+                fix="describe the folder with the names that the model knows, in its order",
+            )
+    return Dataset(root, own)
+
+
+def predict_files(
+    model: Model,
+    paths: Sequence[str | Path],
+    out: str | Path,
+    *,
+    unlabelled: bool = False,
+    probabilities: bool = False,
+    with_overlay: bool = False,
+) -> list[Written]:
+    """Map images into a folder.
+
+    Args:
+        model: The model, with its test-time augmentation.
+        paths: Images, or folders: of a data folder its images, of another every image in it.
+        out: Folder for the maps.
+        unlabelled: Of a data folder, only the images without a mask.
+        probabilities: Also write one band of probability per class.
+        with_overlay: Also write each image with the classes laid over it.
+
+    Raises:
+        DatasetError: A folder holds no image.
+        ImageFileError: An image can't be read, or lacks a band.
+        OutputError: A map can't be written.
+    """
+    images = [image for path in paths for image in _images(model, Path(path), unlabelled)]
+    _require_own_names(images)
+    folder = make_folder(Path(out))
+    written = []
+    with progress_bar("predict", len(images)) as progress:
+        for image in images:
+            files = model.predict_file(
+                image, folder, probabilities=probabilities, with_overlay=with_overlay
+            )
+            written.append(files)
+            progress.advance(note=image.name)
+    return written
+
+
+def _images(model: Model, path: Path, unlabelled: bool) -> list[Path]:
+    if not path.is_dir():
+        return [path]
+    spec = model.bundle.spec
+    if match_files(path, spec.images):
+        dataset = dataset_for(model, path)
+        return [item.image for item in (dataset.unlabelled if unlabelled else dataset.items)]
+    found = match_files(path, "*")
+    if not found:
+        raise DatasetError(
+            "no image found", where=path, expected="images, or a data folder of the model's layout"
+        )
+    return list(found.values())
+
+
+def _require_own_names(images: Sequence[Path]) -> None:
+    """Maps are named after their image, so two images of one name would overwrite each other."""
+    seen: dict[str, Path] = {}
+    for image in images:
+        other = seen.setdefault(image.stem, image)
+        if other != image:
+            raise OutputError(
+                f"two images are named {image.stem!r}",
+                where=f"{other} and {image}",
+                expected="names that differ, since maps are named after their image",
+                fix="predict them into two folders",
+            )

@@ -1,0 +1,194 @@
+"""Counts per image become scores, beside a trivial baseline and with intervals."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+from mapwright.metrics import confusion as cm
+from mapwright.metrics.intervals import bootstrap_interval
+from mapwright.types import Counts
+
+
+@dataclass(frozen=True)
+class ClassScores:
+    """Scores of one class, pooled over all pixels unless said otherwise.
+
+    Args:
+        name: The class.
+        iou: Intersection over union.
+        iou_interval: 95 % bootstrap interval over images.
+        f1: F1, which is Dice.
+        precision: Share of predicted pixels that are right.
+        recall: Share of true pixels that are found.
+        iou_per_image: Mean of the IoU of each image in which the class occurs.
+        iou_all_pixels: IoU with invalid pixels counted too, where the mask labels them.
+        iou_baseline: IoU of the constant prediction.
+        pixels: True pixels.
+    """
+
+    name: str
+    iou: float
+    iou_interval: tuple[float, float]
+    f1: float
+    precision: float
+    recall: float
+    iou_per_image: float
+    iou_all_pixels: float
+    iou_baseline: float
+    pixels: int
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Results on a set of images.
+
+    Args:
+        images: Stems evaluated.
+        classes: One entry per class.
+        absent: Classes that occur neither in truth nor in prediction; not in the means.
+        mean_iou: Mean over the classes that are present.
+        mean_iou_interval: 95 % bootstrap interval over images.
+        mean_iou_per_image: Mean over images of each image's mean IoU.
+        mean_iou_all_pixels: Mean IoU with invalid pixels counted too.
+        accuracy: Share of pixels that are right.
+        baseline: The class that the constant prediction gives everywhere.
+        mean_iou_baseline: Its mean IoU.
+        accuracy_baseline: Its accuracy.
+        pixels: Valid, labelled pixels evaluated.
+        per_image: IoU per class of each image, NaN where the class is absent.
+        confusion: (K, K) pixels, rows = truth, columns = prediction.
+        tta: Test-time augmentation used.
+        note: What the reader must know, such as training images among those evaluated.
+    """
+
+    images: tuple[str, ...]
+    classes: tuple[ClassScores, ...]
+    absent: tuple[str, ...]
+    mean_iou: float
+    mean_iou_interval: tuple[float, float]
+    mean_iou_per_image: float
+    mean_iou_all_pixels: float
+    accuracy: float
+    baseline: str
+    mean_iou_baseline: float
+    accuracy_baseline: float
+    pixels: int
+    per_image: list[list[float]]
+    confusion: list[list[int]]
+    tta: str
+    note: str = ""
+
+    def plain(self) -> dict[str, Any]:
+        """The scores as JSON-able built-in types; None where a score is not defined."""
+        plain: dict[str, Any] = _without_nan(asdict(self))
+        return plain
+
+    @classmethod
+    def from_plain(cls, plain: Mapping[str, Any]) -> Scores:
+        """The scores from what `plain` gave."""
+        values = dict(_with_nan(plain))
+        classes = tuple(
+            ClassScores(**{**entry, "iou_interval": tuple(entry["iou_interval"])})
+            for entry in values.pop("classes")
+        )
+        for key in ("images", "absent", "mean_iou_interval"):
+            values[key] = tuple(values[key])
+        return cls(classes=classes, **values)
+
+
+def summarize(
+    stems: Sequence[str],
+    names: Sequence[str],
+    counts: Counts,
+    counts_all: Counts,
+    *,
+    tta: str = "none",
+    note: str = "",
+) -> Scores:
+    """Counts per image to scores.
+
+    Args:
+        stems: The images.
+        names: The classes.
+        counts: (n, K, K) pixels per image, valid and labelled ones.
+        counts_all: (n, K, K) pixels per image, invalid ones included.
+        tta: Test-time augmentation used.
+        note: Passed on.
+    """
+    pooled = counts.sum(axis=0)
+    constant = constant_baseline(pooled)
+    baseline = cm.mean_iou(_constant(pooled, constant))
+    intervals = bootstrap_interval(counts, cm.iou)
+    mean_interval = bootstrap_interval(counts, cm.mean_iou)
+    columns = {
+        "iou": cm.iou(pooled),
+        "f1": cm.f1(pooled),
+        "precision": cm.precision(pooled),
+        "recall": cm.recall(pooled),
+        "iou_per_image": cm.mean_over_present(cm.iou(counts).T),
+        "iou_all_pixels": cm.iou(counts_all.sum(axis=0)),
+        "iou_baseline": cm.iou(_constant(pooled, constant)),
+    }
+    per_class = tuple(
+        ClassScores(
+            name=name,
+            iou_interval=(float(intervals[0, k]), float(intervals[1, k])),
+            pixels=int(pooled[k].sum()),
+            **{key: float(column[k]) for key, column in columns.items()},
+        )
+        for k, name in enumerate(names)
+    )
+    here = cm.present(pooled)
+    return Scores(
+        images=tuple(stems),
+        classes=per_class,
+        absent=tuple(name for name, found in zip(names, here, strict=True) if not found),
+        mean_iou=float(cm.mean_iou(pooled)),
+        mean_iou_interval=(float(mean_interval[0]), float(mean_interval[1])),
+        mean_iou_per_image=float(np.nanmean(cm.mean_iou(counts))),
+        mean_iou_all_pixels=float(cm.mean_iou(counts_all.sum(axis=0))),
+        accuracy=float(cm.accuracy(pooled)),
+        baseline=names[constant],
+        mean_iou_baseline=float(baseline),
+        accuracy_baseline=float(cm.accuracy(_constant(pooled, constant))),
+        pixels=int(pooled.sum()),
+        per_image=cm.iou(counts).tolist(),
+        confusion=pooled.tolist(),
+        tta=tta,
+        note=note,
+    )
+
+
+def constant_baseline(counts: Counts) -> int:
+    """The class whose constant prediction has the highest mean IoU; (K, K) counts."""
+    scores = [cm.mean_iou(_constant(counts, k)) for k in range(len(counts))]
+    return int(np.nanargmax(scores))
+
+
+def _constant(counts: Counts, k: int) -> Counts:
+    """The counts, had every pixel been predicted as class `k`."""
+    constant = np.zeros_like(counts)
+    constant[:, k] = counts.sum(axis=1)
+    return constant
+
+
+def _without_nan(value: Any) -> Any:
+    """NaN is no JSON: an undefined score becomes None."""
+    if isinstance(value, dict):
+        return {key: _without_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list | tuple):
+        return [_without_nan(inner) for inner in value]
+    return None if isinstance(value, float) and np.isnan(value) else value
+
+
+def _with_nan(value: Any) -> Any:
+    """What `_without_nan` did, undone."""
+    if isinstance(value, Mapping):
+        return {key: _with_nan(inner) for key, inner in value.items()}
+    if isinstance(value, list):
+        return [_with_nan(inner) for inner in value]
+    return float("nan") if value is None else value

@@ -1,0 +1,80 @@
+"""How much memory a training will take, without running it.
+
+One forward pass over tensors that have shapes but no contents adds up what the backward pass
+would need to keep.
+"""
+
+from __future__ import annotations
+
+import psutil
+import torch
+from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensorMode
+
+from mapwright.data.fingerprint import Fingerprint
+from mapwright.data.spec import DatasetSpec
+from mapwright.losses import dice_cross_entropy
+from mapwright.models.build import build_model
+from mapwright.plan import Memory, Plan
+
+_STATES = 3  # gradients and the two moments of AdamW, beside the weights themselves
+_TRANSIENT = 3.0  # largest tensors alive at once in the backward pass; measured on five networks
+_KERNELS = 35 * 2**20  # bytes: buffers of the convolution library; measured
+
+
+def memory_of(spec: DatasetSpec, fingerprint: Fingerprint) -> Memory:
+    """A function that predicts the peak memory of a training by a plan.
+
+    Args:
+        spec: Bands and classes.
+        fingerprint: Sizes of the images, which are kept in memory as far as they fit.
+
+    Returns:
+        Plan -> bytes of resident memory of the whole process on a CPU.
+    """
+    samples = fingerprint.pixels * (4 * len(spec.used) + 2)
+    base = psutil.Process().memory_info().rss
+
+    def predict(plan: Plan) -> int:
+        network, _ = build_model(
+            plan.architecture, plan.encoder, len(spec.used), len(spec.classes), "random"
+        )
+        weights = sum(p.numel() * p.element_size() for p in network.parameters())
+        kept, largest = kept_bytes(network, plan, len(spec.used), len(spec.classes))
+        sources = plan.batch * len(spec.used) * 4 * int(plan.patch * plan.augmentation.context) ** 2
+        training = kept + (1 + _STATES) * weights + int(_TRANSIENT * largest) + _KERNELS
+        return base + min(samples, psutil.virtual_memory().available // 4) + 3 * sources + training
+
+    return predict
+
+
+def kept_bytes(network: nn.Module, plan: Plan, bands: int, classes: int) -> tuple[int, int]:
+    """Bytes that the backward pass of one step keeps, and those of its largest tensor.
+
+    Args:
+        network: Any module (N, C, H, W) -> (N, K, H, W); not changed.
+        plan: Patch, batch and precision.
+        bands: Number of bands C.
+        classes: Number of classes K.
+    """
+    owned = {t.untyped_storage()._cdata for t in (*network.parameters(), *network.buffers())}
+    kept: dict[int, Tensor] = {}
+
+    def keep(tensor: Tensor) -> Tensor:
+        key = tensor.untyped_storage()._cdata
+        if key not in owned:
+            kept[key] = tensor  # held, so that its storage's key is not used again
+        return tensor
+
+    size = (plan.batch, bands, plan.patch, plan.patch)
+    half = plan.precision == "bfloat16"
+    network.train()
+    with FakeTensorMode(allow_non_fake_inputs=True):
+        image = torch.zeros(size).to(memory_format=torch.channels_last)
+        mask = torch.zeros(size[0], *size[2:], dtype=torch.int64)
+        with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
+            with torch.autocast("cpu", torch.bfloat16, enabled=half):
+                logits = network(image)
+            dice_cross_entropy(logits, mask)
+        sizes = [tensor.untyped_storage().nbytes() for tensor in kept.values()]
+    return sum(sizes), max(sizes)
