@@ -110,9 +110,17 @@ class Bundle:
         return replace(self, scores=scores)
 
     def only(self, members: Sequence[int]) -> Bundle:
-        """The same bundle with some of its members, by number."""
-        chosen = tuple(self.members[number] for number in members)
-        return replace(self, members=chosen)
+        """The same bundle with some of its members, by number, and their part of the history."""
+        history = self.history
+        update = {
+            key: tuple(getattr(history, key)[number] for number in members)
+            for key in ("folds", "steps", "best_steps")
+        }
+        return replace(
+            self,
+            members=tuple(self.members[number] for number in members),
+            history=history.model_copy(update=update),
+        )
 
     def networks(self) -> list[SegmentationModel]:
         """The members as modules in evaluation mode, on the CPU."""

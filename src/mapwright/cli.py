@@ -117,6 +117,48 @@ def check(ctx: click.Context, folder: Path, spec_file: Path | None, as_json: boo
 
 @main.command()
 @click.argument("folder", type=FOLDER)
+@click.option("--folds", type=int, default=1, show_default=True, help="0 = hold out none.")
+@click.option("--budget", metavar="TIME", help="Time for all of it, such as 15m or 1h30m.")
+@click.option("--explain", is_flag=True, help="Also show what the images are like.")
+@_set_option
+@_dataset_option
+@_json_option
+def plan(
+    folder: Path,
+    folds: int,
+    budget: str | None,
+    explain: bool,
+    pairs: tuple[str, ...],
+    spec_file: Path | None,
+    as_json: bool,
+) -> None:
+    r"""Print the settings that a training would have, and the rule behind each. Writes nothing.
+
+    \b
+    Example:  mapwright plan roofs/ --explain
+    """
+    dataset = _open(folder, spec_file, quiet=as_json)
+    from mapwright.plan import parse_settings
+    from mapwright.report.tables import fingerprint_table, plan_table
+    from mapwright.run import Options, plan_for
+    from mapwright.training.budget import parse_seconds
+
+    seconds = parse_seconds(budget) if budget else None
+    options = Options(folds=folds, budget=seconds, settings=parse_settings(pairs))
+    planned, fingerprint = plan_for(dataset, options)
+    if explain and not as_json:
+        _print(fingerprint_table(fingerprint))
+    plain = {
+        "plan": planned.plan.plain(),
+        "reasons": dict(planned.reasons),
+        "memory": planned.memory,
+        "fingerprint": fingerprint.plain(),
+    }
+    _show(plain, plan_table(planned), as_json)
+
+
+@main.command()
+@click.argument("folder", type=FOLDER)
 @click.option("-o", "--out", type=FOLDER, help="The run folder.  [default: runs/NAME-N]")
 @click.option("--folds", type=int, default=1, show_default=True, help="0 = hold out none.")
 @click.option("--budget", metavar="TIME", help="Time for all of it, such as 15m or 1h30m.")

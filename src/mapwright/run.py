@@ -25,7 +25,7 @@ from mapwright.bundle import Bundle, Decision, History, save_bundle
 from mapwright.data.config import read_toml
 from mapwright.data.dataset import Dataset
 from mapwright.data.describe import open_dataset
-from mapwright.data.fingerprint import Record, merge, survey
+from mapwright.data.fingerprint import Fingerprint, Record, merge, survey
 from mapwright.data.splits import Fold, Splits, make_splits
 from mapwright.data.tiles import SampleCache
 from mapwright.data.write_spec import to_toml
@@ -39,6 +39,7 @@ from mapwright.plan import Plan, PlanWithReasons, make_plan
 from mapwright.predict.model import Model
 from mapwright.training.budget import Clock, share_out
 from mapwright.training.fit import Job, Speed, fit_fold, measure
+from mapwright.training.memory import memory_of
 from mapwright.training.state import Fitted, Keeper, Rows
 
 _LIBRARIES = (
@@ -118,13 +119,7 @@ def train(
 def train_on(dataset: Dataset, out: str | Path | None, options: Options) -> Run:
     """Train on a data set that is open already; see `train`."""
     began = time.monotonic()
-    if not dataset.labelled:
-        raise DatasetError(
-            "no image has a mask",
-            where=dataset.root / (dataset.spec.masks or ""),
-            expected="at least two images with a mask of the same stem",
-            fix="correct `masks` in dataset.toml",
-        )
+    require_masks(dataset)
     splits = make_splits([i.stem for i in dataset.labelled], dataset.spec.split, options.folds)
     folder = Path(out) if out else _free_name(dataset.spec.name)
     if not options.resume:
@@ -135,6 +130,30 @@ def train_on(dataset: Dataset, out: str | Path | None, options: Options) -> Run:
     story.open()
     members = [story.fit(number) for number in range(len(splits.folds))]
     return story.close(members, time.monotonic() - began)
+
+
+def plan_for(dataset: Dataset, options: Options) -> tuple[PlanWithReasons, Fingerprint]:
+    """What a training would do; with a budget, the speed of this machine is measured.
+
+    Raises:
+        MapwrightError: Something about the data or the settings is wrong.
+    """
+    require_masks(dataset)
+    splits = make_splits([i.stem for i in dataset.labelled], dataset.spec.split, options.folds)
+    records = survey(dataset, dataset.labelled)
+    story = _Story(dataset, Path(), options, splits, records)
+    return story.planned(), story.fingerprint
+
+
+def require_masks(dataset: Dataset) -> None:
+    """Raise a DatasetError unless some image has a mask."""
+    if not dataset.labelled:
+        raise DatasetError(
+            "no image has a mask",
+            where=dataset.root / (dataset.spec.masks or ""),
+            expected="at least two images with a mask of the same stem",
+            fix="correct `masks` in dataset.toml",
+        )
 
 
 @dataclass
@@ -168,11 +187,18 @@ class _Story:
         self._hardware = detect_hardware()
         self._cache = SampleCache(dataset, psutil.virtual_memory().available // _CACHE_SHARE)
         self._images = dataset.digests(dataset.labelled)
-        self._fingerprint = self._merge([item.stem for item in dataset.labelled])
+        self.fingerprint = self._merge([item.stem for item in dataset.labelled])
         self._planned = self._plan()
         self._speed: Speed | None = None
+        self._rows: dict[int, Rows] = {}
         began = options.began if options.began is not None else time.monotonic()
         self._clock = Clock(began, options.budget) if options.budget else None
+
+    def planned(self) -> PlanWithReasons:
+        """The plan, with the steps of the first fold when there is a budget."""
+        if self._clock:
+            self._job(0, self._splits.folds[0], write=False)
+        return self._planned
 
     def open(self) -> None:
         """Write what goes in, or read it when a training is resumed."""
@@ -202,6 +228,7 @@ class _Story:
             ),
             deadline=deadline,
         )
+        self._log(number, fitted.rows)
         if self._speed and fitted.step > 8:  # what was measured in earnest beats the probe
             look = self._val_pixels * self._speed.pixel * len(fitted.rows)
             step = (time.monotonic() - began - look) / fitted.step
@@ -236,7 +263,13 @@ class _Story:
         if parent:
             for key in ("architecture", "encoder"):
                 settings.setdefault(key, getattr(parent.bundle.plan, key))
-        return make_plan(self._fingerprint, self._hardware, settings, folds=len(self._splits.folds))
+        return make_plan(
+            self.fingerprint,
+            self._hardware,
+            settings,
+            folds=self._options.folds,
+            memory=memory_of(self._dataset.spec, self.fingerprint),
+        )
 
     def _write_plan(self) -> None:
         write_text(self._folder / "plan.toml", self._planned.to_toml())
@@ -256,7 +289,7 @@ class _Story:
         plan = Plan.parse(read_toml(self._folder / "plan.toml"), self._folder / "plan.toml")
         self._planned = PlanWithReasons(plan, self._planned.reasons)
 
-    def _job(self, number: int, fold: Fold) -> tuple[Job, float]:
+    def _job(self, number: int, fold: Fold, write: bool = True) -> tuple[Job, float]:
         """A fold with its number of steps, and when the clock ends it."""
         parent = self._options.parent
         job = Job(
@@ -274,6 +307,8 @@ class _Story:
         done = self._planned.plan.fold_steps
         if self._clock and not by_hand and number >= len(done):
             deadline = self._budget(job, number)
+            if write:
+                self._write_plan()
             done = self._planned.plan.fold_steps
         plan = self._planned.plan
         steps = done[number] if number < len(done) else plan.steps
@@ -299,7 +334,6 @@ class _Story:
         if number == 0:
             update |= {"steps": share.steps, "validate_every": share.validate_every}
         self._planned = self._planned.timed(update, self._clock.seconds, self._speed.step)
-        self._write_plan()
         return share.deadline
 
     @property
@@ -309,15 +343,13 @@ class _Story:
         sizes = [self._records[stem].size for stem in fold.val]
         return sum(height * width for height, width in sizes)
 
-    def _merge(self, stems: Sequence[str]) -> Any:
+    def _merge(self, stems: Sequence[str]) -> Fingerprint:
         spec = self._dataset.spec
         records = [self._records[stem] for stem in stems]
         return merge(records, spec.band_names, spec.class_names)
 
     def _log(self, number: int, rows: Rows) -> None:
         """The training log of all folds so far, one file."""
-        if not hasattr(self, "_rows"):
-            self._rows: dict[int, Rows] = {}
         self._rows[number] = rows
         whole = [{"fold": k, **row} for k, part in self._rows.items() for row in part]
         _write_csv(self._folder / "progress.csv", whole)
@@ -345,7 +377,7 @@ class _Story:
             hardware=self._hardware.name,
         )
         plan, states = self._planned.plan, tuple(part.state for part in fitted)
-        return Bundle(self._dataset.spec, plan, self._fingerprint, Decision(), history, states)
+        return Bundle(self._dataset.spec, plan, self.fingerprint, Decision(), history, states)
 
     def _plan_hash(self) -> str:
         """Data, settings, budget and machine as one number: equal means repeatable."""

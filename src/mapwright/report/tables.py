@@ -14,8 +14,10 @@ from rich.text import Text
 if TYPE_CHECKING:  # only named here: a table of findings must not wait for torch
     from mapwright.bundle import History
     from mapwright.data.check import CheckReport
+    from mapwright.data.fingerprint import Fingerprint
     from mapwright.data.spec import DatasetSpec
     from mapwright.metrics.summary import Scores
+    from mapwright.plan import PlanWithReasons
 
 _LEVEL_STYLE = {"error": "bold red", "warning": "yellow", "note": "dim"}
 
@@ -70,6 +72,55 @@ def check_table(report: CheckReport) -> RenderableType:
     verdict = "something here would harm training" if report.harmful else "fit to train on"
     parts.append(Text(verdict, "bold red" if report.harmful else "bold green"))
     return Group(*parts)
+
+
+def plan_table(planned: PlanWithReasons) -> RenderableType:
+    """Every setting with the rule that chose it."""
+    table = _table("Plan")
+    for name in ("setting", "value"):
+        table.add_column(name, style="bold" if name == "setting" else "", overflow="fold")
+    table.add_column("because", style="dim")
+    for key, value in planned.plan.plain().items():
+        shown = (
+            ", ".join(f"{k} {v}" for k, v in value.items()) if isinstance(value, dict) else value
+        )
+        table.add_row(key, escape(str(shown)), escape(planned.reasons.get(key, "default")))
+    if planned.memory is None:
+        return table
+    return Group(table, Text(f"training will take about {planned.memory / 2**30:.2f} GiB", "bold"))
+
+
+def fingerprint_table(fingerprint: Fingerprint) -> RenderableType:
+    """What the labelled images are like."""
+    from mapwright.data.fingerprint import PERCENTILES
+
+    bands = _table(
+        f"{fingerprint.images} images, "
+        f"{min(fingerprint.heights)} to {max(fingerprint.heights)} rows, "
+        f"{min(fingerprint.widths)} to {max(fingerprint.widths)} columns, "
+        f"{fingerprint.valid_share:.1%} valid"
+        + (f", {fingerprint.gsd:.3g} m a pixel" if fingerprint.gsd else "")
+    )
+    bands.add_column("band", style="bold")
+    for name in ("mean", "std", "minimum", *(f"{p:g} %" for p in PERCENTILES), "maximum"):
+        bands.add_column(name, justify="right")
+    for band in fingerprint.bands:
+        values = (band.mean, band.std, band.minimum, *band.percentiles, band.maximum)
+        bands.add_row(escape(band.name), *(f"{value:.4g}" for value in values))
+    classes = _table("")
+    classes.add_column("class", style="bold")
+    for name in ("share", "images", "patches", "area of a patch, pixels (10, 50, 90 %)"):
+        classes.add_column(name, justify="right")
+    total = max(sum(fingerprint.class_pixels), 1)
+    for entry in fingerprint.classes:
+        classes.add_row(
+            escape(entry.name),
+            f"{entry.pixels / total:.2%}",
+            str(entry.images),
+            f"{entry.objects:,}",
+            ", ".join(f"{area:.0f}" for area in entry.object_pixels),
+        )
+    return Group(bands, classes)
 
 
 def scores_table(scores: Scores) -> RenderableType:

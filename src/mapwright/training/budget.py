@@ -13,7 +13,7 @@ from mapwright.training.fit import Speed
 _LOOK_SHARE = 0.1  # of a fold's time at most goes into validation
 _LOOKS = (2, 20)  # fewest and most validations of a fold
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
-GRACE = 0.04  # of the budget: a fold may run over its share by so much before the clock ends it
+GRACE = 0.07  # of the budget: a fold may run over its share by so much before the clock ends it
 
 
 def parse_seconds(text: str) -> float:

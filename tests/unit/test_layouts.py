@@ -1,0 +1,137 @@
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from builders import write_png, write_tiff
+from mapwright.data.layouts import find_layout
+from mapwright.errors import DatasetError
+
+RNG = np.random.default_rng(0)
+
+
+def fill(root: Path, patterns: Sequence[tuple[str, int]], stems: Sequence[str] = "123") -> Path:
+    """Write a file for every stem and pattern; the number is the count of its bands."""
+    for pattern, bands in patterns:
+        for stem in stems:
+            path = root / pattern.replace("*", stem)
+            if bands == 1:
+                pixels = RNG.integers(0, 2, (1, 16, 16), np.uint8)
+            else:
+                pixels = RNG.integers(0, 255, (bands, 16, 16), np.uint8)
+            if path.suffix.startswith(".tif"):
+                write_tiff(path, pixels, photometric="minisblack")
+            else:
+                write_png(path, pixels[0] if bands == 1 else pixels)
+    return root
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "bands"),
+    [
+        ("images/*.png", "labels/*.png", 4),
+        ("images/*.tif", "labels/*.png", 12),
+        ("Images/*.tif", "Masks/*.tif", 8),
+        ("img_dir/*.png", "ann_dir/*.png", 3),
+        ("img_dir/train/*.png", "ann_dir/train/*.png", 3),
+        ("*_sat.jpg", "*_mask.png", 3),
+        ("train/*_sat.jpg", "train/*_mask.png", 3),
+        ("*.jpg", "*_mask.png", 3),
+        ("*.tif", "*_label.tif", 4),
+        ("sat/*.tif", "gt/*.tif", 4),
+        ("rgb/*.png", "classes/*.png", 3),
+        ("a/b/images/*.png", "a/b/truth/*.png", 3),
+        ("images/*.png", "masks/*.png", 1),
+        ("img_dir/*.png", "ann_dir/*.png", 1),
+        ("data/img_dir/*.png", "data/ann_dir/*.png", 1),
+        ("sat/*.png", "gt/*.png", 1),
+    ],
+)
+def test_images_and_masks_are_told_apart(
+    tmp_path: Path, images: str, masks: str, bands: int
+) -> None:
+    layout, reasons = find_layout(fill(tmp_path, [(images, bands), (masks, 1)]))
+    assert (layout.images, layout.masks) == (images, masks)
+    assert reasons["images"].startswith("3 files")
+    assert "3 with the stem of an image" in reasons["masks"]
+
+
+@pytest.mark.parametrize("tail", ["", "_sat"])
+def test_names_that_end_in_the_same_words_stay_whole(tmp_path: Path, tail: str) -> None:
+    stems = ["austin_1", "austin_2", "chicago_1", "chicago_2"]
+    fill(tmp_path, [(f"*{tail}.png", 3), ("*_mask.png", 1)], stems)
+    layout, reasons = find_layout(tmp_path)
+    assert (layout.images, layout.masks) == (f"*{tail}.png", "*_mask.png")
+    assert reasons["masks"].startswith("4 files, 4 with the stem")
+
+
+def test_several_endings_in_one_folder_share_one_pattern(tmp_path: Path) -> None:
+    fill(tmp_path, [("images/*.png", 3), ("masks/*.png", 1)], "12")
+    fill(tmp_path, [("images/*.jpg", 3), ("masks/*.png", 1)], "34")
+    layout, reasons = find_layout(tmp_path)
+    assert layout.images == "images/*"
+    assert "4 with the stem of an image" in reasons["masks"]
+
+
+def test_images_without_mask_and_masks_without_image_do_not_disturb(tmp_path: Path) -> None:
+    fill(tmp_path, [("images/*.png", 3)], "12345")
+    fill(tmp_path, [("labels/*.png", 1)], "3456789")
+    layout, reasons = find_layout(tmp_path)
+    assert (layout.images, layout.masks) == ("images/*.png", "labels/*.png")
+    assert reasons["images"] == "5 files"
+    assert reasons["masks"].startswith("7 files, 3 with the stem")
+
+
+def test_the_pair_with_most_common_stems_is_taken(tmp_path: Path) -> None:
+    fill(tmp_path, [("old/images/*.png", 3), ("old/masks/*.png", 1)], "12")
+    fill(tmp_path, [("new/images/*.png", 3), ("new/masks/*.png", 1)], "12345")
+    assert find_layout(tmp_path)[0].images == "new/images/*.png"
+
+
+def test_other_files_are_passed_over(tmp_path: Path) -> None:
+    fill(tmp_path, [("images/*.png", 3), ("masks/*.png", 1)])
+    (tmp_path / "images" / "1.png.aux.xml").write_text("<a/>")
+    (tmp_path / "README.md").write_text("text")
+    (tmp_path / "notes_mask.txt").write_text("text")
+    assert find_layout(tmp_path)[0].masks == "masks/*.png"
+
+
+def test_hidden_files_are_passed_over(tmp_path: Path) -> None:
+    fill(tmp_path, [("images/*.png", 3), ("masks/*.png", 1)])
+    for folder in ("images", "masks"):
+        (tmp_path / folder / "._1.png").write_bytes(b"what macOS leaves behind")
+    layout, reasons = find_layout(tmp_path)
+    assert layout.masks == "masks/*.png"
+    assert reasons["images"] == "3 files"
+
+
+@pytest.mark.parametrize("damaged", ["images/1.png", "masks/1.png"])
+def test_a_damaged_first_file_does_not_stop_the_search(tmp_path: Path, damaged: str) -> None:
+    fill(tmp_path, [("images/*.png", 3), ("masks/*.png", 1)])
+    path = tmp_path / damaged
+    path.write_bytes(path.read_bytes()[:50])
+    layout, _ = find_layout(tmp_path)
+    assert (layout.images, layout.masks) == ("images/*.png", "masks/*.png")
+
+
+def test_a_folder_without_images_is_named(tmp_path: Path) -> None:
+    (tmp_path / "readme.txt").write_text("text")
+    with pytest.raises(DatasetError) as caught:
+        find_layout(tmp_path)
+    assert str(tmp_path) in str(caught.value)
+    assert ".tif" in str(caught.value)
+
+
+@pytest.mark.parametrize("patterns", [[("images/*.png", 3)], [("a/*.png", 3), ("b/*.png", 3)]])
+def test_images_without_masks_are_listed(tmp_path: Path, patterns: list[tuple[str, int]]) -> None:
+    with pytest.raises(DatasetError, match=r"no masks found") as caught:
+        find_layout(fill(tmp_path, patterns))
+    assert f"{patterns[0][0]} (3)" in str(caught.value)
+
+
+def test_masks_whose_stems_fit_no_image_are_no_masks(tmp_path: Path) -> None:
+    fill(tmp_path, [("images/*.png", 3)], "123")
+    fill(tmp_path, [("masks/*.png", 1)], "789")
+    with pytest.raises(DatasetError, match="no masks found that fit"):
+        find_layout(tmp_path)

@@ -1,0 +1,130 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from builders import make_dataset, make_spec, write_png
+from mapwright.data.dataset import Dataset, Item, Sample
+from mapwright.data.tiles import SampleCache, TrainingTiles
+from mapwright.types import IGNORE
+
+
+class CountingDataset(Dataset):
+    """Notes what is read."""
+
+    def read(self, item: Item) -> Sample:
+        self.__dict__.setdefault("seen", []).append(item.stem)
+        return super().read(item)
+
+
+@pytest.fixture
+def dataset(tmp_path: Path) -> CountingDataset:
+    return CountingDataset(
+        make_dataset(tmp_path, count=4, bands=4), make_spec(valid={"alpha": True})
+    )
+
+
+def tiles(
+    dataset: Dataset,
+    *,
+    patch: int = 32,
+    context: float = 1.5,
+    batch: int = 4,
+    seed: int = 0,
+    size: int = 64,
+) -> TrainingTiles:
+    sizes = [(size, size)] * len(dataset.items)
+    cache = SampleCache(dataset, 2**24)
+    return TrainingTiles(
+        cache, dataset.items, sizes, patch=patch, context=context, batch=batch, seed=seed
+    )
+
+
+def test_a_batch_holds_what_the_files_hold_at_its_places(dataset: Dataset) -> None:
+    batch = tiles(dataset).draw(0)
+    assert (batch.image.shape, batch.image.dtype) == ((4, 3, 48, 48), torch.float32)
+    assert (batch.mask.shape, batch.mask.dtype) == ((4, 48, 48), torch.int64)
+    items = {item.stem: item for item in dataset.items}
+    for image, mask, (stem, window) in zip(batch.image, batch.mask, batch.places, strict=True):
+        sample = dataset.read(items[stem])
+        np.testing.assert_array_equal(image, window.cut(sample.image, np.nan))
+        np.testing.assert_array_equal(mask, window.cut(sample.mask, IGNORE))
+
+
+def test_a_batch_follows_from_seed_and_step_alone(dataset: Dataset) -> None:
+    forward, backward = tiles(dataset), tiles(dataset)
+    first = [forward.draw(step) for step in range(4)]
+    second = [backward.draw(step) for step in reversed(range(4))][::-1]
+    for one, other in zip(first, second, strict=True):
+        assert one.places == other.places
+        assert torch.equal(one.image.nan_to_num(-1), other.image.nan_to_num(-1))
+        assert torch.equal(one.mask, other.mask)
+    assert len({batch.places for batch in first}) == 4
+    assert tiles(dataset, seed=1).draw(0).places != first[0].places
+
+
+@pytest.mark.parametrize(("patch", "context"), [(32, 1.0), (32, 1.5), (64, 2.0), (30, 1.1)])
+def test_the_central_tile_lies_inside_the_image(
+    dataset: Dataset, patch: int, context: float
+) -> None:
+    drawn = tiles(dataset, patch=patch, context=context, batch=16)
+    assert (drawn.source - patch) % 2 == 0
+    assert patch * context <= drawn.source < patch * context + 2
+    margin = (drawn.source - patch) // 2
+    for _, window in drawn.draw(0).places:
+        for start in (window.row + margin, window.col + margin):
+            assert 0 <= start <= 64 - patch
+
+
+def test_every_place_of_an_image_is_drawn(dataset: Dataset) -> None:
+    drawn = tiles(dataset, patch=62, context=1.0, batch=300)
+    places = {(window.row, window.col) for _, window in drawn.draw(0).places}
+    assert places == {(row, col) for row in range(3) for col in range(3)}
+
+
+@pytest.mark.parametrize("size", [1, 5, 31])
+def test_an_image_smaller_than_the_tile_stands_in_its_centre(tmp_path: Path, size: int) -> None:
+    write_png(tmp_path / "images" / "a.png", np.full((3, size, size), 9, np.uint8))
+    write_png(tmp_path / "masks" / "a.png", np.zeros((size, size), np.uint8))
+    dataset = Dataset(tmp_path, make_spec())
+    batch = tiles(dataset, patch=32, context=1.5, size=size).draw(0)
+    known = batch.mask[0] == 0
+    assert int(known.sum()) == size * size
+    assert torch.equal(~batch.image[0].isnan().any(dim=0), known)
+    rows, cols = torch.nonzero(known, as_tuple=True)
+    for found in (rows, cols):
+        assert abs(int(found.min() + found.max()) - 47) <= 1
+    assert (batch.mask[0][~known] == IGNORE).all()
+
+
+def test_large_images_are_drawn_more_often(tmp_path: Path) -> None:
+    for stem, size in (("large", 60), ("small", 20)):
+        write_png(tmp_path / "images" / f"{stem}.png", np.zeros((3, size, size), np.uint8))
+        write_png(tmp_path / "masks" / f"{stem}.png", np.zeros((size, size), np.uint8))
+    dataset = Dataset(tmp_path, make_spec())
+    drawn = TrainingTiles(
+        SampleCache(dataset, 2**20), dataset.items, [(60, 60), (20, 20)],
+        patch=8, context=1.0, batch=1000, seed=0,
+    )  # fmt: skip
+    large = sum(stem == "large" for stem, _ in drawn.draw(0).places)
+    assert large == pytest.approx(900, abs=50)
+
+
+def test_the_cache_reads_each_image_once_while_there_is_room(dataset: CountingDataset) -> None:
+    cache = SampleCache(dataset, 2**24)
+    for item in dataset.items * 3:
+        cache.read(item)
+    assert dataset.__dict__["seen"] == ["00", "01", "02", "03"]
+
+
+@pytest.mark.parametrize("room", [0, 1])
+def test_the_cache_forgets_what_was_used_longest_ago(dataset: CountingDataset, room: int) -> None:
+    a, b, c = dataset.items[:3]
+    one = 64 * 64 * (3 * 4 + 2)
+    cache = SampleCache(dataset, 2 * one if room else 0)
+    for item in (a, b, a, c, a, b):
+        np.testing.assert_array_equal(cache.read(item).labels, Dataset.read(dataset, item).labels)
+    assert dataset.__dict__["seen"] == (
+        ["00", "01", "02", "01"] if room else ["00", "01", "00", "02", "00", "01"]
+    )
