@@ -279,6 +279,55 @@ def predict(
 
 
 @main.command()
+@click.argument("run", type=FOLDER)
+@click.option("--data", type=FOLDER, help="The data folder, if it has moved since.")
+@_json_option
+def report(run: Path, data: Path | None, as_json: bool) -> None:
+    r"""Write RUN/report.html, report.md and figures: what was done, how well, and how it was told.
+
+    \b
+    Example:  mapwright report runs/roofs
+    """
+    from mapwright.report.build import write_report
+
+    written = [str(path) for path in write_report(run, data)]
+    _show(written, "\n".join(written), as_json)
+
+
+@main.command()
+@click.argument("recipe")
+@click.option("--data", type=FOLDER, required=True, help="The data folder.")
+@click.option("-o", "--out", type=FOLDER, required=True, help="The run folder.")
+@click.option("--budget", metavar="TIME", help="Time for all of it, such as 60m or 2h.")
+@click.option("--resume", is_flag=True, help="Go on where an interrupted run stands.")
+@_set_option
+def run(
+    recipe: str, data: Path, out: Path, budget: str | None, resume: bool, pairs: tuple[str, ...]
+) -> None:
+    r"""Do a whole task: check, train, score, predict, report. RECIPE is a name or a .toml file.
+
+    \b
+    Example:  mapwright run roofs --data roofs/ -o runs/roofs --budget 60m
+    """
+    began = process_start()
+    from mapwright.plan import parse_settings
+    from mapwright.recipe import Task, recipe_path, run_recipe
+    from mapwright.training.budget import parse_seconds
+
+    task = Task(
+        recipe=recipe_path(recipe),
+        data=data,
+        out=out,
+        began=began,
+        budget=parse_seconds(budget) if budget else None,
+        settings=parse_settings(pairs),
+        resume=resume,
+    )
+    for part in run_recipe(task):
+        _print(part)
+
+
+@main.command()
 @click.option("-o", "--out", type=FOLDER, default=Path("mapwright-demo"), show_default=True)
 @click.option("--steps", type=int, default=None, help="Train for fewer or more steps.")
 def demo(out: Path, steps: int | None) -> None:

@@ -37,7 +37,8 @@ class Tally:
         stem: The image.
         valid: Over valid, labelled pixels: (2, BINS + 1) histogram of a binary task, else
             (K, K) counts.
-        everything: The same over all labelled pixels, invalid ones included.
+        everything: The same over all labelled pixels, invalid ones included: in a binary task
+            these are never found, since a map shows nothing there; else the network's guess.
     """
 
     stem: str
@@ -70,25 +71,33 @@ def evaluate(model: Model, dataset: Dataset, items: Sequence[Item], note: str = 
 
 def tally(model: Model, dataset: Dataset, items: Sequence[Item]) -> list[Tally]:
     """Predict labelled images and count; see `evaluate`."""
-    history = model.bundle.history
-    learnt = [{history.images[stem] for stem in fold.train} for fold in history.folds]
     models: dict[tuple[int, ...], Model] = {}
     tallies = []
     with progress_bar("evaluate", len(items)) as progress:
         for item in items:
-            digest = item.digest()
-            unseen = tuple(k for k, seen in enumerate(learnt) if digest not in seen)
+            unseen = unseen_members(model, item)
             fit = models.setdefault(unseen, model.only(unseen) if unseen else model)
             tallies.append(_count(fit, dataset.read(item), item.stem))
             progress.advance(note=item.stem)
     return tallies
 
 
+def unseen_members(model: Model, item: Item) -> tuple[int, ...]:
+    """Members of an ensemble that did not learn from an image, by its content."""
+    history, digest = model.bundle.history, item.digest()
+    return tuple(
+        number
+        for number, fold in enumerate(history.folds)
+        if digest not in {history.images[stem] for stem in fold.train}
+    )
+
+
 def _count(model: Model, sample: Sample, stem: str) -> Tally:
     probabilities = model.probabilities(sample.image)
     if len(probabilities) == 2:
         second = probabilities[1]
-        return Tally(stem, histogram(sample.mask, second), histogram(sample.labels, second))
+        shown = np.where(np.isnan(sample.image).any(axis=0), np.float32(0), second)
+        return Tally(stem, histogram(sample.mask, second), histogram(sample.labels, shown))
     guess, classes = decide(probabilities, 0.5), len(probabilities)
     return Tally(
         stem,

@@ -209,7 +209,9 @@ class _Story:
             self._folder / "dataset.toml", to_toml(self._dataset.spec, self._dataset.reasons)
         )
         write_json(self._folder / "splits.json", self._splits.plain())
-        write_json(self._folder / "environment.json", _environment(self._hardware))
+        write_json(
+            self._folder / "environment.json", _environment(self._hardware, self._dataset.root)
+        )
         write_json(self._folder / "resume" / "images.json", self._images)
         self._write_plan()
 
@@ -417,8 +419,9 @@ def _versions() -> dict[str, str]:
     return {name: version(name) for name in _LIBRARIES}
 
 
-def _environment(hardware: Hardware) -> dict[str, Any]:
+def _environment(hardware: Hardware, root: Path) -> dict[str, Any]:
     return {
+        "data": str(root.resolve()),
         "python": sys.version.split()[0],
         "platform": platform.platform(),
         "hardware": hardware.__dict__,

@@ -6,8 +6,6 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-import numpy as np
-from PIL import Image as PilImage
 from rich.console import RenderableType
 from rich.rule import Rule
 from rich.text import Text
@@ -18,9 +16,10 @@ from mapwright.data.dataset import Dataset
 from mapwright.data.describe import describe, open_dataset
 from mapwright.data.spec import FILE_NAME
 from mapwright.data.write_spec import to_toml
+from mapwright.demo.dataset import write_tile
 from mapwright.demo.settlement import make_settlement
 from mapwright.evaluation import choose_items, evaluate
-from mapwright.io.files import new_folder, replacing, write_text
+from mapwright.io.files import new_folder, write_text
 from mapwright.io.picture import as_rgb
 from mapwright.predict.model import Model
 from mapwright.report.figures import Comparison, comparison_figure
@@ -87,10 +86,7 @@ def make_data(root: Path) -> None:
         labelled = number < LABELLED
         size = 256 if number < LABELLED + UNLABELLED - 1 else _LARGE
         tile = make_settlement(number, size)
-        name = f"{number:03d}.png"
-        _save(root / "images" / name, tile.image.transpose(1, 2, 0))
-        if labelled:
-            _save(root / "masks" / name, tile.mask)
+        write_tile(root, f"{number:03d}", tile, labelled)
 
 
 def draw_figure(model: Model, dataset: Dataset, stems: list[str], path: Path) -> None:
@@ -102,8 +98,3 @@ def draw_figure(model: Model, dataset: Dataset, stems: list[str], path: Path) ->
         picture = as_rgb(sample.image, spec.band_names, byte_values=True)
         rows.append(Comparison(item.stem, picture, sample.mask, model.predict(item.image).classes))
     comparison_figure(rows, spec.class_names, spec.colors, path)
-
-
-def _save(path: Path, pixels: np.ndarray) -> None:
-    with replacing(path) as temporary:
-        PilImage.fromarray(pixels).save(temporary)

@@ -1,0 +1,225 @@
+"""`mapwright run`: a whole task in one command, from a recipe of one page."""
+
+from __future__ import annotations
+
+import shutil
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+from rich.console import RenderableType
+from rich.rule import Rule
+from rich.text import Text
+
+from mapwright.apply import predict_files
+from mapwright.data.check import check
+from mapwright.data.config import Config, read_toml
+from mapwright.data.dataset import Dataset
+from mapwright.data.describe import open_dataset
+from mapwright.data.spec import DatasetSpec
+from mapwright.demo.dataset import make_settlements
+from mapwright.errors import DatasetError, SettingError
+from mapwright.io.files import require_new
+from mapwright.predict.model import Model
+from mapwright.report.build import write_report
+from mapwright.report.tables import check_table, guesses_table, history_text, scores_table
+from mapwright.run import Options, train_on
+from mapwright.training.budget import Clock
+
+_AFTER = 20.0  # seconds that predictions and report take on a small data set
+_SMALLEST = 64  # made-up tiles; fewer teach nothing
+
+
+class Pretrain(Config):
+    """What to learn before the real images.
+
+    Args:
+        settlements: Number of made-up settlement tiles.
+        share: Share of the budget that goes into making and learning them.
+        steps: Training steps where there is no budget.
+    """
+
+    settlements: int = Field(ge=_SMALLEST)
+    share: float = Field(default=0.5, gt=0, lt=1)
+    steps: int = Field(default=2400, ge=1)
+
+
+class Prediction(Config):
+    """What to write of the images without a mask.
+
+    Args:
+        overlay: Also write each image with the classes laid over it.
+        probabilities: Also write one band of probability per class.
+    """
+
+    overlay: bool = True
+    probabilities: bool = False
+
+
+class Recipe(Config):
+    """A task.
+
+    Args:
+        dataset: Parts of a `dataset.toml` that override what is guessed from the files.
+        pretrain: What to learn first, or None.
+        plan: Settings of the plan, and the number of `folds`.
+        predict: What to write of the images without a mask.
+    """
+
+    dataset: dict[str, Any] = Field(default_factory=dict)
+    pretrain: Pretrain | None = None
+    plan: dict[str, Any] = Field(default_factory=dict)
+    predict: Prediction = Prediction()
+
+
+def recipe_path(name: str) -> Path:
+    """The file of a recipe, by the name of one that is shipped or by its path.
+
+    Raises:
+        SettingError: There is no such recipe.
+    """
+    if name.endswith(".toml"):
+        return Path(name)
+    shipped = Path(str(files("mapwright.recipes")))
+    path = shipped / f"{name}.toml"
+    if not path.exists():
+        names = sorted(found.stem for found in shipped.glob("*.toml"))
+        raise SettingError(
+            f"there is no recipe {name!r}",
+            where="RECIPE",
+            expected=f"one of {', '.join(names)}, or a path that ends in .toml",
+        )
+    return path
+
+
+@dataclass(frozen=True)
+class Task:
+    """A recipe to run.
+
+    Args:
+        recipe: The recipe's file.
+        data: The data folder.
+        out: The run folder, new or empty.
+        began: `time.monotonic()` at which the budget began.
+        budget: Seconds for all of it; None = as many steps as planned.
+        settings: Values of the plan set by hand; they win over the recipe.
+        resume: Go on where an interrupted run in the same folder stands.
+    """
+
+    recipe: Path
+    data: Path
+    out: Path
+    began: float
+    budget: float | None = None
+    settings: Mapping[str, Any] | None = None
+    resume: bool = False
+
+
+def run_recipe(task: Task) -> Iterator[RenderableType]:
+    """Check, learn, score, predict and report; yields what to show, part by part.
+
+    Raises:
+        DatasetError: The data would harm training.
+        MapwrightError: Something about the recipe, the data or the output is wrong.
+    """
+    recipe = Recipe.parse(read_toml(task.recipe), task.recipe)
+    if not task.resume:
+        require_new(task.out)
+    dataset = apply_recipe(recipe, open_dataset(task.data))
+    clock = Clock(task.began, task.budget) if task.budget else None
+
+    yield Rule("describe and check", align="left")
+    if dataset.reasons:
+        yield guesses_table(dataset.spec, dataset.reasons, "Guessed from the files")
+    report = check(dataset)
+    yield check_table(report)
+    if report.harmful:
+        raise DatasetError(
+            "the check found what would harm training",
+            where=task.data,
+            fix="mend or exclude what the table names, in a dataset.toml or in the recipe",
+        )
+    parent = None
+    if recipe.pretrain:
+        yield Rule("learn from made-up settlements first", align="left")
+        parent = _learn_first(recipe, task, clock)
+        yield scores_text(parent)
+
+    yield Rule("learn from the images", align="left")
+    settings = {**recipe.plan, **(task.settings or {})}
+    folds = int(settings.pop("folds", 1))
+    options = Options(
+        folds=folds,
+        budget=clock.left if clock else None,
+        settings=settings,
+        parent=parent,
+        reserve=_AFTER if clock else 0.0,
+        resume=True,
+    )
+    run = train_on(dataset, task.out, options)
+    if run.scores:
+        yield scores_table(run.scores)
+    yield Text(history_text(run.model.bundle.history))
+
+    yield Rule("predict and report", align="left")
+    written = [task.out / "report.html"]
+    if dataset.unlabelled:
+        maps = predict_files(
+            run.model,
+            [item.image for item in dataset.unlabelled],
+            task.out / "predictions",
+            probabilities=recipe.predict.probabilities,
+            with_overlay=recipe.predict.overlay,
+        )
+        written += [files.map for files in maps]
+    write_report(run.folder)
+    shutil.copyfile(task.recipe, task.out / "recipe.toml")
+    yield Text("\n".join(str(path) for path in written))
+    yield Text(f"{time.monotonic() - task.began:.0f} s in all", "bold green")
+
+
+def apply_recipe(recipe: Recipe, dataset: Dataset) -> Dataset:
+    """A data set with the description that a recipe asks for; the files' own part stays.
+
+    What the recipe excludes must not be there.
+    """
+    stems = {item.stem for item in dataset.items}
+    plain = dataset.spec.plain()
+    for key, value in recipe.dataset.items():
+        both = isinstance(value, dict) and isinstance(plain.get(key), dict)
+        plain[key] = {**plain[key], **value} if both else value
+    plain["exclude"] = [entry for entry in plain["exclude"] if entry["stem"] in stems]
+    spec = DatasetSpec.parse(plain, "the recipe's [dataset]")
+    reasons = {
+        key: text
+        for key, text in dataset.reasons.items()
+        if key.split(".")[0] not in recipe.dataset
+    }
+    return replace(dataset, spec=spec, reasons=reasons)
+
+
+def scores_text(model: Model) -> RenderableType:
+    """One line on a model's own held-out score."""
+    scores = model.bundle.scores or {}
+    steps = model.bundle.history.steps[0]
+    return Text(f"{steps} steps; mean IoU {scores['mean_iou']:.3f} on held-out made-up tiles")
+
+
+def _learn_first(recipe: Recipe, task: Task, clock: Clock | None) -> Model:
+    """Make settlements and learn them; on the real images' classes, without a real image."""
+    assert recipe.pretrain
+    root = task.out / "pretrain" / "settlements"
+    make_settlements(root, recipe.pretrain.settlements)
+    alike = ("architecture", "encoder")
+    settings = {key: value for key, value in recipe.plan.items() if key in alike}
+    budget = None
+    if clock:
+        budget = recipe.pretrain.share * clock.seconds - (clock.seconds - clock.left)
+    else:
+        settings["steps"] = recipe.pretrain.steps
+    options = Options(budget=budget, settings={**settings, "keep": "last"}, resume=True)
+    return train_on(open_dataset(root), task.out / "pretrain" / "run", options).model

@@ -1,0 +1,1 @@
+"""The founding tasks, each one page of TOML."""

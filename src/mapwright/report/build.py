@@ -1,0 +1,100 @@
+"""A run folder becomes one self-contained HTML page, the same as Markdown, and figures."""
+
+from __future__ import annotations
+
+import base64
+import math
+from collections.abc import Callable
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import jinja2
+from markupsafe import Markup
+from matplotlib.figure import Figure
+
+from mapwright.io.files import make_folder, write_text
+from mapwright.report.curves import confusion_figure, curves_figure, save_figure
+from mapwright.report.facts import Facts, gather
+from mapwright.report.figures import comparison_figure
+from mapwright.report.words import protocol, reproduce
+
+
+def write_report(folder: Path, root: Path | None = None) -> list[Path]:
+    """Write `report.html`, `report.md` and `figures/` into a run folder.
+
+    Args:
+        folder: The run folder.
+        root: The data folder, for pictures; None = where it was when the model was trained.
+
+    Returns:
+        The files written.
+
+    Raises:
+        ModelFileError: The folder holds no model.
+        OutputError: A file can't be written.
+    """
+    facts = gather(folder, root)
+    figures = _draw(facts, make_folder(folder / "figures"))
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(str(files("mapwright.report"))),
+        autoescape=jinja2.select_autoescape(["html.j2"]),
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters |= {"score": _score, "bounds": _bounds, "setting": _setting}
+    told = {
+        "facts": facts,
+        "spec": facts.bundle.spec,
+        "history": facts.bundle.history,
+        "plan": facts.bundle.plan.plain(),
+        "fingerprint": facts.bundle.fingerprint,
+        "scores": facts.scores,
+        "protocol": protocol(facts),
+        "reproduce": reproduce(facts),
+        "figures": figures,
+    }
+    written = [*figures["paths"].values()]
+    for name in ("report.html", "report.md"):
+        text = environment.get_template(f"{name}.j2").render(told)
+        write_text(folder / name, text)
+        written.append(folder / name)
+    return written
+
+
+def _draw(facts: Facts, folder: Path) -> dict[str, Any]:
+    """Figures as files, as SVG that follows the page's colours, and as embedded pictures."""
+    inline: dict[str, Markup] = {}
+    paths: dict[str, Path] = {}
+    drawings: dict[str, Callable[[], Figure]] = {"curves": lambda: curves_figure(facts.rows)}
+    if scores := facts.scores:
+        drawings["confusion"] = lambda: confusion_figure(scores)
+    for name, draw in drawings.items():
+        paths[name] = folder / f"{name}.png"
+        inline[name] = Markup(save_figure(draw, paths[name]))
+    embedded: dict[str, str] = {}
+    if facts.examples:
+        spec = facts.bundle.spec
+        paths["examples"] = folder / "examples.jpg"
+        comparison_figure(facts.examples, spec.class_names, spec.colors, paths["examples"])
+        embedded["examples"] = _data_uri(paths["examples"])
+    return {"inline": inline, "paths": paths, "embedded": embedded}
+
+
+def _data_uri(path: Path) -> str:
+    return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
+
+
+def _score(value: float) -> str:
+    return "–" if math.isnan(value) else f"{value:.3f}"
+
+
+def _bounds(pair: tuple[float, float]) -> str:
+    return "–" if math.isnan(pair[0]) else f"{pair[0]:.3f} to {pair[1]:.3f}"
+
+
+def _setting(value: Any) -> str:
+    if isinstance(value, dict):
+        return ", ".join(f"{key} {inner}" for key, inner in value.items())
+    return str(value)

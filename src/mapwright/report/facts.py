@@ -1,0 +1,125 @@
+"""What a report says, gathered from a run folder before anything is drawn."""
+
+from __future__ import annotations
+
+import csv
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mapwright.apply import load
+from mapwright.bundle import Bundle
+from mapwright.data.config import read_toml
+from mapwright.data.dataset import Dataset
+from mapwright.evaluation import unseen_members
+from mapwright.io.picture import as_rgb
+from mapwright.metrics.summary import Scores
+from mapwright.predict.model import Model
+from mapwright.report.figures import Comparison
+from mapwright.types import IGNORE
+
+_SHOWN = 2  # images each of the best, the median and the worst
+
+
+@dataclass(frozen=True)
+class Facts:
+    """Everything that a report shows.
+
+    Args:
+        folder: The run folder.
+        bundle: The model and its history.
+        scores: Held-out results, or None.
+        rows: The training log.
+        reasons: Why each setting has its value.
+        environment: Machine and versions.
+        examples: Best, median and worst images; empty without the data.
+    """
+
+    folder: Path
+    bundle: Bundle
+    scores: Scores | None
+    rows: Sequence[Mapping[str, float]]
+    reasons: Mapping[str, str]
+    environment: Mapping[str, Any]
+    examples: Sequence[Comparison]
+
+
+def gather(folder: Path, root: Path | None = None) -> Facts:
+    """Read a run folder, and the data it was made from if they are still there.
+
+    Args:
+        folder: The run folder.
+        root: The data folder; None = where it was when the model was trained.
+
+    Raises:
+        ModelFileError: The folder holds no model.
+    """
+    model = load(folder)
+    environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+    scores = Scores.from_plain(model.bundle.scores) if model.bundle.scores else None
+    root = root or Path(environment["data"])
+    dataset = Dataset(root, model.bundle.spec)
+    examples = _examples(model, dataset, scores) if scores and root.is_dir() else []
+    return Facts(
+        folder=folder,
+        bundle=model.bundle,
+        scores=scores,
+        rows=read_log(folder / "progress.csv"),
+        reasons=_reasons(folder / "plan.toml"),
+        environment=environment,
+        examples=examples,
+    )
+
+
+def read_log(path: Path) -> list[dict[str, float]]:
+    """The rows of a training log; an undefined score is NaN."""
+    text = path.read_text(encoding="utf-8").splitlines()
+    return [{k: float(v) if v else np.nan for k, v in row.items()} for row in csv.DictReader(text)]
+
+
+def _reasons(path: Path) -> dict[str, str]:
+    """The comment above each value of a plan."""
+    reasons, comment = {}, ""
+    keys = set(read_toml(path))
+    for line in path.read_text(encoding="utf-8").splitlines():
+        key = line.strip("[]").partition(" ")[0]
+        if line.startswith("#"):
+            comment = line.lstrip("# ")
+        elif key in keys:
+            reasons[key], comment = comment, ""
+    return reasons
+
+
+def _examples(model: Model, dataset: Dataset, scores: Scores) -> list[Comparison]:
+    """The best, the median and the worst images by their own mean IoU."""
+    means = np.nanmean(np.array(scores.per_image), axis=1)
+    order = [int(i) for i in np.argsort(-means)]
+    middle = len(order) // 2
+    picks = [("best", order[:_SHOWN]), ("median", order[middle : middle + _SHOWN])]
+    picks.append(("worst", order[-_SHOWN:]))
+    shown, rows = set[int](), []
+    for title, chosen in picks:
+        for index in chosen:
+            if index not in shown:
+                shown.add(index)
+                label = f"{title}: {scores.images[index]} ({means[index]:.2f})"
+                rows.append(_compare(model, dataset, scores.images[index], label))
+    return rows
+
+
+def _compare(model: Model, dataset: Dataset, stem: str, title: str) -> Comparison:
+    (item,) = dataset.choose([stem])
+    sample = dataset.read(item)
+    members = unseen_members(model, item)
+    guess = (model.only(members) if members else model).classify(sample.image)
+    invalid = np.isnan(sample.image).any(axis=0)
+    picture = as_rgb(
+        sample.image, dataset.spec.band_names, byte_values=dataset.info(item).dtype == "uint8"
+    )
+    return Comparison(
+        title, picture, sample.mask, np.where(invalid, IGNORE, guess).astype(np.uint8)
+    )

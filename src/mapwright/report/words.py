@@ -1,0 +1,162 @@
+"""The protocol of a training, in words."""
+
+from __future__ import annotations
+
+from mapwright.report.facts import Facts
+
+
+def protocol(facts: Facts) -> dict[str, str]:
+    """What was done and how it was scored, a heading and a paragraph each."""
+    return {
+        "Data": _data(facts),
+        "Split": _split(facts),
+        "Starting weights": _start(facts),
+        "Training": _training(facts),
+        "Validation strategy": _validation(facts),
+        "Metrics": _metrics(facts),
+        "Environment": _environment(facts),
+        "Limits": _limits(facts),
+    }
+
+
+def reproduce(facts: Facts) -> str:
+    """The command that makes the same training again."""
+    history, plan = facts.bundle.history, facts.bundle.plan
+    folds = len(history.folds) if any(fold.val for fold in history.folds) else 0
+    parts = ["mapwright train DATA -o RUN", f"--folds {folds}", "--dataset dataset.toml"]
+    by_hand = [key for key, reason in facts.reasons.items() if reason == "set by hand"]
+    plain = plan.plain()
+    for key in by_hand:
+        value = plain[key]
+        pairs = (
+            [f"{key}.{k}={_toml(v)}" for k, v in value.items()]
+            if isinstance(value, dict)
+            else [f"{key}={_toml(value)}"]
+        )
+        parts += [f"--set {pair}" for pair in pairs]
+    if plan.fold_steps:
+        parts.append(f"--set fold_steps='{list(plan.fold_steps)}'")
+        parts += [f"--set {key}={plain[key]}" for key in ("steps", "validate_every")]
+    return " \\\n    ".join(parts)
+
+
+def _toml(value: object) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _data(facts: Facts) -> str:
+    spec, print_ = facts.bundle.spec, facts.bundle.fingerprint
+    total = max(sum(print_.class_pixels), 1)
+    shares = ", ".join(f"{c.name} {c.pixels / total:.1%}" for c in print_.classes)
+    text = (
+        f"{print_.images} labelled images with the bands {', '.join(spec.band_names)}; "
+        f"{print_.valid_share:.1%} of their pixels are valid. Classes: {shares}."
+    )
+    if spec.mask.threshold is not None:
+        text += (
+            f" Masks are soft: a value of {spec.mask.threshold:g} or more is {spec.class_names[1]}."
+        )
+    for entry in spec.exclude:
+        text += f" Left out: {entry.stem} ({entry.why})."
+    return text
+
+
+def _split(facts: Facts) -> str:
+    folds = facts.bundle.history.folds
+    seed = facts.bundle.spec.split.seed
+    first = folds[0]
+    if not first.val:
+        return "All labelled images were learnt from; none was held out."
+    if len(folds) == 1:
+        return (
+            f"One random split by image (seed {seed}): {len(first.train)} to learn from, "
+            f"{len(first.val)} held out: {', '.join(first.val[:12])}"
+            + (", ..." if len(first.val) > 12 else ".")
+        )
+    return (
+        f"{len(folds)} folds by image (seed {seed}), {len(first.val)} or fewer images held out "
+        "in each; every image is held out once. The divisions are in splits.json."
+    )
+
+
+def _start(facts: Facts) -> str:
+    history = facts.bundle.history
+    return f"{history.weights_source} ({history.weights_reason})."
+
+
+def _training(facts: Facts) -> str:
+    plan, history = facts.bundle.plan, facts.bundle.history
+    steps = " / ".join(map(str, history.steps))
+    text = (
+        f"{plan.architecture} with the encoder {plan.encoder}; Dice plus cross-entropy over valid, "
+        f"labelled pixels; AdamW, learning rate {plan.learning_rate:g} after a warm-up of "
+        f"{plan.warmup:.0%}, then a cosine to zero; weight decay {plan.weight_decay:g}; "
+        f"{steps} steps of {plan.batch} tiles of {plan.patch} x {plan.patch} pixels, varied as the "
+        f"plan says; {plan.precision}; gradients clipped at {plan.clip:g}. "
+        f"It took {history.seconds / 60:.1f} minutes in all on {history.hardware}"
+    )
+    text += f", of a budget of {history.budget / 60:.0f}." if history.budget else "."
+    if history.cut_short:
+        text += f" The clock cut short fold {', '.join(str(k + 1) for k in history.cut_short)}."
+    return text
+
+
+def _validation(facts: Facts) -> str:
+    plan, folds = facts.bundle.plan, facts.bundle.history.folds
+    if not folds[0].val:
+        return "None: no image was held out, so no score is given."
+    kept = (
+        "The weights with the best mean IoU on the held-out images were kept, so their score is "
+        "slightly flattered."
+        if plan.keep == "best"
+        else "The last weights were kept: the held-out images chose nothing about them."
+    )
+    if len(folds) == 1:
+        return kept
+    tuned = (
+        " The decision threshold of each fold's score was tuned on the other folds; the one stored "
+        f"in the model ({facts.bundle.decision.threshold:g}) on all of them."
+        if len(facts.bundle.spec.classes) == 2
+        else ""
+    )
+    return (
+        "Every image is scored by a model that never saw it. "
+        f"{kept}{tuned} The model file holds all {len(folds)} members; their probabilities are "
+        "averaged for new images, for which no score can be given here."
+    )
+
+
+def _metrics(facts: Facts) -> str:
+    views = {"none": "one view", "flips": "four flips", "d4": "eight flips and turns"}
+    return (
+        "Pixels of all held-out images are pooled in one confusion matrix: IoU, F1, precision and "
+        "recall per class; mean IoU over the classes present in truth or prediction. Invalid and "
+        "unlabelled pixels count nowhere, except in the column 'all pixels', where invalid ones "
+        "with a label do, as not found when there are two classes. 'Per image' is the mean over "
+        "the images in which a class occurs. "
+        "Intervals: 95 %, bootstrap over images, 1 000 draws. Baseline: the constant prediction "
+        f"with the best mean IoU. Prediction averages {views[facts.bundle.plan.tta]} of each tile."
+    )
+
+
+def _environment(facts: Facts) -> str:
+    versions = ", ".join(f"{name} {v}" for name, v in facts.bundle.history.versions.items())
+    hardware = facts.environment["hardware"]
+    return (
+        f"{hardware['name']}, {hardware['cores']} cores, {hardware['memory'] / 2**30:.0f} GiB; "
+        f"{facts.environment['platform']}; Python {facts.environment['python']}; {versions}. "
+        f"Plan hash {facts.bundle.history.plan_hash[:16]}."
+    )
+
+
+def _limits(facts: Facts) -> str:
+    images = len(facts.scores.images) if facts.scores else 0
+    text = "Scores hold for images like these: the same sensor, season, region and labelling."
+    if 0 < images < 30:
+        text += f" {images} images are few: trust the interval more than the number."
+    if not any(spec for spec in [facts.bundle.fingerprint.gsd]):
+        text += (
+            " The images carry no place, so neighbours could not be kept apart: if they overlap or "
+            "touch each other on the ground, the scores flatter."
+        )
+    return text
