@@ -249,6 +249,7 @@ def test_what_stands_in_invalid_pixels_changes_nothing(holes: np.ndarray, seed: 
         assert fingerprint == found[0][1]
         assert report == found[0][2]
     assert sum(found[0][2]["class_pixels"]) == (~holes).sum()
+    assert sum(found[0][1].class_pixels) == (~holes).sum()
 
 
 @quick

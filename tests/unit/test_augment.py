@@ -85,6 +85,48 @@ def test_a_turn_and_a_zoom_keep_image_and_mask_together() -> None:
     assert spread.std() / spread.mean() > 0.05  # zooms differ
 
 
+def test_a_turn_keeps_angles_and_a_zoom_keeps_to_its_range() -> None:
+    position = torch.arange(90).float()
+    image = torch.stack([position.expand(90, 90), position[:, None].expand(90, 90)])
+    how = only(reflect=True, rotate=1, zoom=1.4, zoom_rate=1)
+    tile, _ = run(image.expand(64, -1, -1, -1), torch.zeros(64, 90, 90).long(), 40, how)
+    right = tile[:, :, 20, 21] - tile[:, :, 20, 20]
+    down = tile[:, :, 21, 20] - tile[:, :, 20, 20]
+    size = right.norm(dim=1)
+    torch.testing.assert_close(down.norm(dim=1), size, atol=1e-3, rtol=0)
+    assert float((right * down).sum(dim=1).abs().max()) < 1e-2
+    assert 1 / 1.4 - 1e-3 < float(size.min()) < 0.8
+    assert 1.25 < float(size.max()) < 1.4 + 1e-3
+    turned_over = right[:, 0] * down[:, 1] < right[:, 1] * down[:, 0]
+    assert 0.2 < float(turned_over.float().mean()) < 0.8
+    assert len(torch.atan2(right[:, 1], right[:, 0]).round(decimals=1).unique()) > 20
+
+
+def test_class_numbers_are_never_mixed() -> None:
+    image = torch.ones(16, 1, 60, 60)
+    mask = torch.where(torch.rand(16, 60, 60, generator=rng()) > 0.5, 9, 0)
+    _, labels = run(image, mask, 30, only(rotate=1, zoom=1.4, zoom_rate=1))
+    assert set(labels.unique().tolist()) == {0, 9}
+
+
+def test_unlabelled_pixels_stay_unlabelled_where_the_image_is_valid() -> None:
+    image, mask = scenes(size=60)
+    mask[:, :30] = IGNORE
+    _, labels = run(image, mask, 30, Augmentation())
+    assert set(labels.unique().tolist()) == {0, 1, IGNORE}
+    assert 0.2 < float((labels == IGNORE).float().mean()) < 0.8
+
+
+@pytest.mark.parametrize("lone", ["valid", "invalid"])
+def test_a_lone_pixel_does_not_spread(lone: str) -> None:
+    alone = torch.zeros(200, 1, 31, 31, dtype=torch.bool)
+    alone[:, :, 16, 17] = True
+    image = torch.where(alone if lone == "invalid" else ~alone, torch.nan, 5.0)
+    tile, _ = run(image, torch.zeros(200, 31, 31).long(), 15, only(rotate=1))
+    found = tile.isnan() if lone == "invalid" else ~tile.isnan()
+    assert 0.3 < float(found.sum(dim=(1, 2, 3)).float().mean()) < 1
+
+
 @pytest.mark.parametrize("how", [only(), only(reflect=True), Augmentation()])
 def test_what_is_invalid_stays_invalid_and_unlabelled(how: Augmentation) -> None:
     image, mask = scenes(count=16, size=60)

@@ -213,6 +213,16 @@ def test_the_same_mask_for_different_images(root: Path, stems: tuple[str, ...], 
     assert "must be wrong" in found.text
 
 
+def test_the_same_mask_is_found_though_other_pixels_are_invalid(root: Path) -> None:
+    for number, stem in enumerate(("01", "04")):
+        pixels, _ = rectangles(number)
+        pixels[:, number] = 0
+        image(root, stem, pixels)
+        mask(root, stem, np.uint8(255) * rectangles(1)[1])
+    found = only(look(root, valid={"nodata": 0}))
+    assert (found.kind, found.stems) == ("duplicate mask", ("01", "04"))
+
+
 @pytest.mark.parametrize("value", [0, 255])
 def test_equal_masks_of_a_single_class_are_no_finding(root: Path, value: int) -> None:
     for stem in ("01", "02", "03"):

@@ -78,6 +78,23 @@ def test_class_codes_that_reach_255_are_no_soft_mask(tmp_path: Path) -> None:
     assert len(set(spec.colors)) == 4
 
 
+def test_a_third_class_in_patches_is_no_soft_edge(tmp_path: Path) -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[10:30, 10:30] = 255
+    mask[32:38, 32:38] = 128
+    spec = describe(write_masks(tmp_path, [mask] * 2)).spec
+    assert spec.mask.threshold is None
+    assert [c.values for c in spec.classes] == [(0,), (128,), (255,)]
+
+
+def test_soft_edges_of_few_levels_are_soft(tmp_path: Path) -> None:
+    mask = np.zeros((40, 40), np.uint8)
+    mask[9:31, 9:31] = 85
+    mask[10:30, 10:30] = 170
+    mask[11:29, 11:29] = 255
+    assert describe(write_masks(tmp_path, [mask] * 2)).spec.mask.threshold == 128
+
+
 def test_uint16_class_codes(tmp_path: Path) -> None:
     masks = [np.array([[10, 20], [300, 40_000]], np.uint16)] * 2
     spec = describe(write_masks(tmp_path, masks)).spec

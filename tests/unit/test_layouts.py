@@ -84,9 +84,10 @@ def test_images_without_mask_and_masks_without_image_do_not_disturb(tmp_path: Pa
 
 
 def test_the_pair_with_most_common_stems_is_taken(tmp_path: Path) -> None:
-    fill(tmp_path, [("old/images/*.png", 3), ("old/masks/*.png", 1)], "12")
-    fill(tmp_path, [("new/images/*.png", 3), ("new/masks/*.png", 1)], "12345")
-    assert find_layout(tmp_path)[0].images == "new/images/*.png"
+    for folder, stems in (("a", "12"), ("b", "12345"), ("c", "123")):
+        fill(tmp_path / folder, [("images/*.png", 3), ("masks/*.png", 1)], stems)
+    layout, _ = find_layout(tmp_path)
+    assert (layout.images, layout.masks) == ("b/images/*.png", "b/masks/*.png")
 
 
 def test_other_files_are_passed_over(tmp_path: Path) -> None:

@@ -110,7 +110,8 @@ def test_every_nth_pixel_keeps_the_footprint(tmp_path: Path, step: int) -> None:
     assert raster.pixels.shape[1:] == (-(-8 // step), -(-6 // step))
     assert raster.geobox.shape == raster.pixels.shape[1:]
     assert np.isin(raster.pixels, PIXELS).all()
-    assert raster.geobox.transform.a == 10 * step
+    assert raster.geobox.transform.a * raster.geobox.width == 10 * 6
+    assert raster.geobox.boundingbox == inspect(path).geobox.boundingbox
 
 
 def test_alpha_says_where_pixels_are_valid_only_when_asked(tmp_path: Path) -> None:

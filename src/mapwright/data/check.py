@@ -75,8 +75,9 @@ class _Look:
     """What is kept of one image after it was looked at."""
 
     item: Item
-    image_hash: str
-    mask_hash: str | None  # None for a mask of a single class: those are equal by nature
+    image_hash: str | None  # None for an image without a valid pixel: those are equal by nature
+    mask_hash: str | None
+    plain: bool  # a mask of a single class: those are equal by nature
     counts: NDArray[np.int64]
 
 
@@ -147,8 +148,9 @@ def _look_at(dataset: Dataset, item: Item) -> tuple[_Look | None, list[Finding]]
     many = np.unique(sample.labels).size > 1
     look = _Look(
         item,
-        _digest(sample.image),
-        _digest(sample.labels) if item.mask and many else None,
+        _digest(sample.image) if np.isfinite(sample.image).any() else None,
+        _digest(sample.labels) if item.mask else None,
+        not many,
         counts.astype(np.int64),
     )
     return look, _contents(item, sample)
@@ -173,7 +175,7 @@ def _contents(item: Item, sample: Sample) -> list[Finding]:
 
 def _duplicates(looks: Sequence[_Look]) -> list[Finding]:
     findings = []
-    for group in _groups((look.image_hash, look) for look in looks):
+    for group in _groups((look.image_hash, look) for look in looks if look.image_hash):
         stems = tuple(look.item.stem for look in group)
         labelled = [look for look in group if look.item.mask]
         same = len({look.mask_hash for look in labelled}) <= 1
@@ -185,7 +187,8 @@ def _duplicates(looks: Sequence[_Look]) -> list[Finding]:
         else:
             advice = "exclude all but one, or they stand on both sides of a split"
             findings.append(Finding("warning", "duplicate image", stems, text, advice))
-    for group in _groups((look.mask_hash, look) for look in looks if look.mask_hash):
+    many = [look for look in looks if look.mask_hash and not look.plain]
+    for group in _groups((look.mask_hash, look) for look in many):
         if len({look.image_hash for look in group}) == 1:
             continue
         stems = tuple(look.item.stem for look in group)

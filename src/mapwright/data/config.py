@@ -6,6 +6,7 @@ import difflib
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
+from textwrap import shorten
 from typing import Any, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -16,7 +17,7 @@ from mapwright.errors import MapwrightError, SettingError
 class Config(BaseModel):
     """A settings object: immutable, no unknown keys."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", str_strip_whitespace=True)
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     @classmethod
     def parse(cls, values: Mapping[str, Any], where: object) -> Self:
@@ -60,7 +61,9 @@ def nearest(word: str, choices: list[str]) -> str | None:
 
 def _explain(model: type[BaseModel], error: ValidationError, where: object) -> MapwrightError:
     """The first problem of a validation, in one sentence."""
-    first = error.errors()[0]
+    problems = error.errors()
+    unknown = [problem for problem in problems if problem["type"] == "extra_forbidden"]
+    first = (unknown or problems)[0]  # a wrong key explains the one that is missing
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] == "extra_forbidden":
         known = _keys_at(model, first["loc"][:-1])
@@ -71,7 +74,8 @@ def _explain(model: type[BaseModel], error: ValidationError, where: object) -> M
             expected="one of " + ", ".join(known),
             fix=f"write {guess!r} instead" if guess else "remove it",
         )
-    given = "" if first["type"] == "missing" else f", given {first['input']!r}"
+    quiet = first["type"] == "missing" or isinstance(first["input"], dict)
+    given = "" if quiet else f", given {shorten(repr(first['input']), 80)}"
     return SettingError(
         f"{key or 'value'}: {first['msg'][:1].lower()}{first['msg'][1:]}{given}",
         where=where,

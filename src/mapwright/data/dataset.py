@@ -213,7 +213,8 @@ def read_mask_values(path: Path) -> Pixels:
         ImageFileError: Unreadable, or the bands differ.
     """
     bands = read_raster(path, alpha=True).pixels
-    if any(not np.array_equal(bands[0], band) for band in bands[1:]):
+    holes = bands.dtype.kind == "f"
+    if any(not np.array_equal(bands[0], band, equal_nan=holes) for band in bands[1:]):
         raise ImageFileError(
             f"the mask has {len(bands)} bands that differ",
             where=path,
@@ -233,21 +234,38 @@ def match_files(root: Path, pattern: str) -> dict[str, Path]:
 
     Returns:
         Stem -> path. `tile_2` comes before `tile_10`.
+
+    Raises:
+        DatasetError: Two files have one stem.
     """
     folder, name = (root / pattern).parent, Path(pattern).name
     head, _, tail = name.partition("*")
-    found = {}
+    found: dict[str, Path] = {}
     for path in folder.glob(name) if folder.is_dir() else ():
-        if path.suffix.lower() in SUFFIXES and path.is_file():
-            stem = path.name[len(head) : len(path.name) - len(tail)]
-            found[stem.removesuffix(path.suffix) if not tail else stem] = path
+        if not is_image(path):
+            continue
+        stem = path.name[len(head) : len(path.name) - len(tail)]
+        stem = stem if tail else stem.removesuffix(path.suffix)
+        if stem in found:
+            raise DatasetError(
+                f"two files have the stem {stem!r}",
+                where=f"{found[stem]} and {path}",
+                expected="one file for each stem",
+                fix="remove one, or name an ending in the pattern, such as *.tif",
+            )
+        found[stem] = path
     return dict(sorted(found.items(), key=lambda pair: natural_key(pair[0])))
+
+
+def is_image(path: Path) -> bool:
+    """Whether a file is taken for an image: by its ending, and not hidden."""
+    return path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()
 
 
 def natural_key(text: str) -> list[tuple[int, str]]:
     """Sort key that puts numbers in their order."""
-    parts = re.findall(r"\d+|\D+", text)
-    return [(int(p), "") if p.isdigit() else (-1, p) for p in parts]
+    parts = re.findall(r"[0-9]+|[^0-9]+", text)
+    return [*((int(p), "") if p[0] in "0123456789" else (-1, p) for p in parts), (-2, text)]
 
 
 def _perhaps(word: str, choices: list[str]) -> str:

@@ -28,7 +28,7 @@ _SOFT_RANGE = 255  # and its values use a full byte
 _FEW = 16  # up to so many values may be class codes, so where they lie is looked at
 _EDGE_SHARE = 0.9  # of the pixels between the extremes must lie on edges
 _MAX_DISTINCT = 64  # more distinct values than this are no class codes
-_OPAQUE_SHARE = 0.5  # an alpha band is fully opaque on at least this share of pixels
+_ALPHA_SHARE = 0.5  # an alpha band is opaque or transparent on at least this share of pixels
 
 PALETTE = (
     "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#edc948", "#76b7b2",
@@ -161,13 +161,13 @@ def _alpha_is_validity(infos: Sequence[RasterInfo], reasons: Reasons) -> bool:
     top = float(np.iinfo(infos[0].dtype).max) if "int" in infos[0].dtype else 1.0
     alphas = _readable(lambda path: read_raster(path, [band]), [info.path for info in looked])
     values = np.concatenate([raster.pixels.ravel() for raster in alphas])
-    opaque = float((values == top).mean())
-    if opaque < _OPAQUE_SHARE:
+    opaque, invalid = float((values == top).mean()), float((values == 0).mean())
+    if opaque + invalid < _ALPHA_SHARE:
         reasons["valid.alpha"] = (
-            f"the files call band {band} alpha, but only {opaque:.0%} of it is opaque: a band"
+            f"the files call band {band} alpha, but only {opaque + invalid:.0%} of it is opaque "
+            "or transparent: a band"
         )
         return False
-    invalid = float((values == 0).mean())
     reasons["valid.alpha"] = (
         f"band {band} is alpha ({opaque:.0%} opaque, {invalid:.1%} fully transparent): "
         "it says where pixels are valid and is no band to learn from"
@@ -269,9 +269,10 @@ def _mask_values(paths: Sequence[Path]) -> _MaskValues:
     found = _MaskValues(Counter(), nodata)
     for path, pixels in _readable(lambda path: (path, read_mask_values(path)), paths):
         values, numbers = np.unique(pixels[np.isfinite(pixels)], return_counts=True)
-        if not np.array_equal(values, np.round(values)):
+        broken = values[values != np.round(values)]
+        if len(broken):
             raise DatasetError(
-                f"the mask holds values that are not whole numbers, such as {values[0]:g}",
+                f"the mask holds values that are not whole numbers, such as {broken[0]:g}",
                 where=path,
                 expected="class codes, or a soft mask of 0..255",
                 fix="check that this is the folder of masks",
@@ -282,6 +283,13 @@ def _mask_values(paths: Sequence[Path]) -> _MaskValues:
             slope = (minimum_filter(pixels, 3) < pixels) & (maximum_filter(pixels, 3) > pixels)
             found.between += int(between.sum())
             found.edges += int((between & slope).sum())
+    if not found.counts:
+        raise DatasetError(
+            "the masks hold no value at all",
+            where=paths[0],
+            expected="class codes, or a soft mask of 0..255",
+            fix="check that this is the folder of masks",
+        )
     return found
 
 
@@ -320,9 +328,9 @@ def _many_classes(values: Sequence[int]) -> list[dict[str, Any]]:
 def _singular(name: str) -> str:
     """The positive class after the folder: `roofs` -> `roof`."""
     word = name.lower().replace("_", " ").strip()
-    if word in {"data", "dataset", "train", "training", "images", ""} or not word[0].isalpha():
-        return "foreground"
-    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+    word = word[:-1] if word.endswith("s") and not word.endswith("ss") else word
+    unfit = {"data", "dataset", "train", "training", "image", "background", ""}
+    return "foreground" if word in unfit or not word[0].isalpha() else word
 
 
 def _listed(counts: Counter[int]) -> str:

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import re
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from mapwright.errors import DatasetError
-from mapwright.io.raster import SUFFIXES, inspect
+from mapwright.data.dataset import is_image
+from mapwright.errors import DatasetError, ImageFileError
+from mapwright.io.raster import SUFFIXES, RasterInfo, inspect
 
 _MASK_WORDS = re.compile(
-    r"mask|label|truth|(^|[_\-. ])gt([_\-. ]|$)|^ann|annot|target|segment", re.I
+    r"mask|label|truth|(^|[/_\-. ])gt([/_\-. ]|$)|(^|/)ann|annot|target|segment", re.I
 )
 _MAX_DEPTH = 4  # folders below the root
 
@@ -67,6 +68,9 @@ def find_layout(root: Path) -> tuple[Layout, dict[str, str]]:
     ]
     likely = [pair for pair in pairs if pair[0] and pair[1] > 0]
     if not likely:
+        for group in groups:
+            if _first_readable(group) is None:  # its damage is the nearer reason
+                inspect(next(iter(group.files.values())))
         raise DatasetError(
             "no masks found that fit the images",
             where=root,
@@ -87,7 +91,7 @@ def _groups(root: Path) -> Iterator[_Group]:
     folders: dict[Path, list[Path]] = defaultdict(list)
     for path in sorted(root.rglob("*")):
         relative = path.relative_to(root)
-        if path.suffix.lower() in SUFFIXES and len(relative.parts) <= _MAX_DEPTH:
+        if is_image(path) and len(relative.parts) <= _MAX_DEPTH:
             folders[relative.parent].append(path)
     for folder, paths in folders.items():
         for tail, files in _by_ending(paths).items():
@@ -97,16 +101,17 @@ def _groups(root: Path) -> Iterator[_Group]:
 
 def _by_ending(paths: list[Path]) -> dict[str, dict[str, Path]]:
     """Split one folder's files into groups: by the last word of the stem if that says mask."""
-    words = Counter(_last_word(path) for path in paths)
-    if not any(_MASK_WORDS.search(word) for word in words if word):
-        endings = {path.suffix for path in paths}
-        tail = endings.pop() if len(endings) == 1 else ""
-        return {tail: {path.stem: path for path in paths}}
+    masks = [path for path in paths if _MASK_WORDS.search(_last_word(path))]
+    others = [path for path in paths if path not in set(masks)]
     groups: dict[str, dict[str, Path]] = defaultdict(dict)
-    for path in paths:
-        word = _last_word(path)
-        tail = f"_{word}" if (word and words[word] > 1) or _MASK_WORDS.search(word) else ""
-        groups[tail + path.suffix][path.stem.removesuffix(tail)] = path
+    endings = {path.suffix for path in others}
+    if others:
+        tail = endings.pop() if len(endings) == 1 else ""
+        groups[tail] = {path.stem: path for path in others}
+    # beside masks of their own ending, images may have one too: both readings are offered
+    for path in [*masks, *(others if masks else [])]:
+        if word := _last_word(path):
+            groups[f"_{word}{path.suffix}"][path.stem.removesuffix(f"_{word}")] = path
     return groups
 
 
@@ -119,8 +124,18 @@ def _mask_evidence(images: _Group, masks: _Group) -> int:
     """How likely the second group holds the masks of the first; 0 or less = it does not."""
     if images.says_mask and not masks.says_mask:
         return 0
-    band = inspect(next(iter(masks.files.values())))
-    other = inspect(next(iter(images.files.values())))
+    band, other = _first_readable(masks), _first_readable(images)
+    if band is None or other is None:
+        return 0
     whole_numbers = "int" in band.dtype
     evidence = 4 * int(masks.says_mask) - 4 * int(images.says_mask)
     return evidence + int(band.count == 1 and whole_numbers) + int(other.count > band.count) - 1
+
+
+def _first_readable(group: _Group) -> RasterInfo | None:
+    for path in group.files.values():
+        try:
+            return inspect(path)
+        except ImageFileError:
+            continue
+    return None

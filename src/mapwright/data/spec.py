@@ -75,7 +75,7 @@ class Validity(Config):
         alpha: Whether the alpha band says where pixels are valid (above 0).
     """
 
-    nodata: float | None = None
+    nodata: float | None = Field(default=None, allow_inf_nan=True)
     alpha: bool = False
 
 
@@ -175,9 +175,10 @@ class DatasetSpec(Config):
 
         An invalid pixel gets the first ignore value, else 255, else the highest free byte.
         """
+        taken = {value for c in self.classes for value in c.values}
+        choices = (*self.mask.ignore, 255, *range(254, -1, -1), 65535, *range(256, 65535))
+        free = next(v for v in choices if v >= 0 and v not in taken)
         values = tuple(c.values[0] for c in self.classes)
-        choices = (*self.mask.ignore, 255, *range(254, -1, -1), 65535)
-        free = next(v for v in choices if v >= 0 and v not in values)
         return Legend(values, self.class_names, self.colors, free)
 
     def decode(self, values: NDArray[Any], where: object) -> ClassIndex:
@@ -211,7 +212,7 @@ class DatasetSpec(Config):
     def _undeclared(self, values: NDArray[Any], where: object) -> ImageFileError:
         found, counts = np.unique(values, return_counts=True)
         listed = ", ".join(
-            f"{v:g} ({n} pixels)" for v, n in zip(found[:5], counts[:5], strict=True)
+            f"{v:.10g} ({n} pixels)" for v, n in zip(found[:5], counts[:5], strict=True)
         )
         more = f" and {len(found) - 5} further values" if len(found) > 5 else ""
         declared = [f"{c.name} {list(c.values)}" for c in self.classes]

@@ -36,8 +36,12 @@ def to_toml(spec: DatasetSpec, reasons: Mapping[str, str]) -> str:
     for name in ("mask", "valid", "split"):
         table = tomlkit.table()
         _comment(table, reasons.get(name))
-        for key, value in _given(getattr(spec, name).plain()).items():
-            _put(table, key, value, reasons.get(f"{name}.{key}"))
+        for key, value in getattr(spec, name).plain().items():
+            reason = reasons.get(f"{name}.{key}")
+            if value is None:  # TOML has no null: what is not set is left out, its reason is not
+                _comment(table, reason and f"no {key}: {reason}")
+            else:
+                _put(table, key, value, reason)
         document.add(name, table)
     return tomlkit.dumps(document)
 
@@ -63,8 +67,3 @@ def _put(target: Any, key: str, value: Any, reason: str | None) -> None:
 def _comment(target: tomlkit.TOMLDocument | Table, reason: str | None) -> None:
     if reason:
         target.add(tomlkit.comment(reason))
-
-
-def _given(values: dict[str, Any]) -> dict[str, Any]:
-    """TOML has no null: what is not set is left out."""
-    return {key: value for key, value in values.items() if value is not None}

@@ -39,8 +39,8 @@ class Legend:
 
     @property
     def dtype(self) -> str:
-        """The smallest unsigned type that holds every value."""
-        return "uint8" if max(*self.values, self.nodata) < 256 else "uint16"
+        """The smallest type that holds every value."""
+        return str(np.result_type(*map(np.min_scalar_type, (*self.values, self.nodata))))
 
     def encode(self, classes: ClassIndex) -> NDArray[Any]:
         """Class indices (H, W), `IGNORE` included, to output values (H, W)."""
@@ -87,7 +87,8 @@ def class_map_writer(path: Path, geobox: GeoBox, legend: Legend) -> Iterator[Row
         return
     tags = dict(zip(map(str, legend.values), legend.names, strict=True))
     with _tiff(path, geobox, legend.dtype, ["class"], legend.nodata) as target:
-        target.write_colormap(1, _colormap(legend))
+        if legend.dtype in ("uint8", "uint16"):  # others have no colour table in TIFF
+            target.write_colormap(1, _colormap(legend))
         target.update_tags(1, **tags)
         yield _TiffRows(target, lambda strip: legend.encode(strip)[None])
 
@@ -165,9 +166,12 @@ def _tiff(
 
 def _require_readable(path: Path) -> None:
     """GDAL may notice a full disk only when it closes the file, and then only log it."""
-    with open_raster(path, "r+") as written:
-        for _, window in written.block_windows(1):
-            written.read(1, window=window)
+    try:
+        with open_raster(path, "r+") as written:
+            for _, window in written.block_windows(1):
+                written.read(1, window=window)
+    except TypeError as error:  # what rasterio makes of a file without a whole header
+        raise OSError("the file was not written whole") from error
 
 
 def _colormap(legend: Legend) -> dict[int, tuple[int, int, int, int]]:

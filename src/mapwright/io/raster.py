@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -12,8 +13,9 @@ from typing import Any
 
 import numpy as np
 import rasterio
+from affine import Affine
 from odc.geo.geobox import GeoBox
-from PIL import Image as PilImage
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
@@ -142,16 +144,18 @@ def read_raster(
             valid &= source.read(alpha_band, window=place, out_shape=shape) > 0
         geobox = GeoBox.from_rio(source)
     if step > 1:
-        geobox = geobox.zoom_out(step)
+        geobox = _place(geobox, full, shape)
     if window != full:
         pixels, valid = _pad(pixels, valid, window, inside)
-        geobox = _shift(geobox, window)
+        geobox = _place(geobox, window, (window.height, window.width))
     return Raster(pixels, valid, geobox)
 
 
 def valid_pixels(pixels: Pixels, nodata: float | None) -> Valid:
     """(H, W) bool, False where any band of `pixels` (C, H, W) is not finite or is `nodata`."""
     bad = ~np.isfinite(pixels)
+    if pixels.dtype == np.float64:  # what float32 can't hold would turn into infinity later
+        bad |= np.abs(pixels) > np.finfo(np.float32).max
     if nodata is not None and not math.isnan(nodata):
         bad |= pixels == nodata
     return np.asarray(~bad.any(axis=0))
@@ -183,7 +187,7 @@ def open_raster(path: Path, mode: str = "r", **profile: Any) -> Iterator[Any]:
             warnings.simplefilter("ignore", NotGeoreferencedWarning)
             with rasterio.open(path, mode, **profile) as dataset:
                 yield dataset
-    except RasterioError as error:
+    except (RasterioError, CPLE_BaseError) as error:
         if mode != "r":
             raise OSError(str(error)) from error
         raise _unreadable(path, str(error)) from error
@@ -195,13 +199,26 @@ def _require_whole(path: Path) -> None:
         raise ImageFileError(
             "there is no such file", where=path, expected="an image file", fix="check the path"
         )
-    if path.suffix.lower() != ".png":
-        return
-    try:
-        with PilImage.open(path) as picture:
-            picture.verify()
-    except (OSError, SyntaxError) as error:
-        raise _unreadable(path, str(error)) from error
+    if path.suffix.lower() == ".png" and (damage := _png_damage(path.read_bytes())):
+        raise _unreadable(path, damage)
+
+
+def _png_damage(data: bytes) -> str | None:
+    """What is wrong with the chunks of a PNG: each has a length, a name, contents, a checksum."""
+    if data[:8] != b"\x89PNG\r\n\x1a\n":
+        return "it is not a PNG"
+    start = 8
+    while start + 12 <= len(data):
+        length = int.from_bytes(data[start : start + 4], "big")
+        chunk, end = data[start + 4 : start + 8 + length], start + 12 + length
+        if end > len(data):
+            break
+        if zlib.crc32(chunk) != int.from_bytes(data[end - 4 : end], "big"):
+            return f"the checksum of its part {chunk[:4].decode('ascii', 'replace')} is wrong"
+        if chunk[:4] == b"IEND":
+            return None
+        start = end
+    return "it was cut short"
 
 
 def _unreadable(path: Path, reason: str) -> ImageFileError:
@@ -241,7 +258,11 @@ def _pad(pixels: Pixels, valid: Valid, window: Window, inside: Window) -> tuple[
     return whole, whole_valid
 
 
-def _shift(geobox: GeoBox, window: Window) -> GeoBox:
-    """The grid of a window, which may reach over the border of its image."""
-    transform = geobox.transform * type(geobox.transform).translation(window.col, window.row)
-    return GeoBox((window.height, window.width), transform, geobox.crs)
+def _place(geobox: GeoBox, window: Window, shape: tuple[int, int]) -> GeoBox:
+    """The grid of a window, which may reach over the border, read at another shape."""
+    t = geobox.transform
+    down, right = window.height / shape[0], window.width / shape[1]
+    x = t.a * window.col + t.b * window.row + t.c
+    y = t.d * window.col + t.e * window.row + t.f
+    transform = Affine(t.a * right, t.b * down, x, t.d * right, t.e * down, y)
+    return GeoBox(shape, transform, geobox.crs)
