@@ -186,6 +186,17 @@ def test_near_infrared_that_a_file_calls_alpha_is_a_band(tmp_path: Path, top: in
     assert "opaque" in description.reasons["valid.alpha"]
 
 
+def test_near_infrared_with_wide_borders_of_zero_is_a_band(tmp_path: Path) -> None:
+    make_dataset(tmp_path, bands=4)
+    for path in (tmp_path / "images").iterdir():
+        pixels = RNG.integers(1, 200, (4, 64, 64), np.uint8)
+        pixels[:, :40] = 0
+        write_png(path, pixels)
+    spec = describe(tmp_path).spec
+    assert not spec.valid.alpha
+    assert spec.band_names[-1] == "nir"
+
+
 def test_bands_keep_the_names_of_the_files(tmp_path: Path) -> None:
     names = ["blue", "green", "red", "nir", "swir1"]
     make_dataset(tmp_path, bands=5, ending=".tif", descriptions=names, crs="EPSG:32633")

@@ -43,6 +43,7 @@ def fill(root: Path, patterns: Sequence[tuple[str, int]], stems: Sequence[str] =
         ("rgb/*.png", "classes/*.png", 3),
         ("a/b/images/*.png", "a/b/truth/*.png", 3),
         ("images/*.png", "masks/*.png", 1),
+        ("images/*.jpg", "masks/*_mask.png", 3),
         ("img_dir/*.png", "ann_dir/*.png", 1),
         ("data/img_dir/*.png", "data/ann_dir/*.png", 1),
         ("sat/*.png", "gt/*.png", 1),
@@ -105,6 +106,12 @@ def test_hidden_files_are_passed_over(tmp_path: Path) -> None:
     layout, reasons = find_layout(tmp_path)
     assert layout.masks == "masks/*.png"
     assert reasons["images"] == "3 files"
+
+
+def test_hidden_folders_are_passed_over(tmp_path: Path) -> None:
+    fill(tmp_path, [("images/*.png", 3), ("masks/*.png", 1)], "12")
+    fill(tmp_path / ".checkpoints", [("images/*.png", 3), ("masks/*.png", 1)], "12345")
+    assert find_layout(tmp_path)[0].images == "images/*.png"
 
 
 @pytest.mark.parametrize("damaged", ["images/1.png", "masks/1.png"])
