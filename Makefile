@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test install lint format clean
+.PHONY: demo test deliverables install lint format clean
 
 demo: install
 	rm -rf demo
@@ -10,6 +10,12 @@ demo: install
 
 test: install lint
 	$(BIN)/pytest -q
+
+# What the founding tasks ask for, from the real images; BUDGET is for each task.
+BUDGET ?= 60m
+deliverables: install
+	test -d "$(MAPWRIGHT_DATA)" || { echo "set MAPWRIGHT_DATA to the folder of images"; exit 2; }
+	$(BIN)/mapwright run roofs --data $(MAPWRIGHT_DATA)/roofs -o deliverables/roofs --budget $(BUDGET)
 
 # a stamp newer than what it depends on: a second run installs nothing
 install: .venv/installed

@@ -1,94 +1,23 @@
-"""The story of a task: from a folder to a run folder with a model and its scores."""
+"""Train on a folder: what `mapwright.train` and the commands call."""
 
 from __future__ import annotations
 
-import csv
-import io
-import json
-import math
-import platform
-import shutil
-import sys
 import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
-from datetime import UTC, datetime
-from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-import psutil
-
 from mapwright.apply import MODEL_NAME, load
-from mapwright.bundle import Bundle, Decision, History, save_bundle
-from mapwright.data.config import read_toml
 from mapwright.data.dataset import Dataset
 from mapwright.data.describe import open_dataset
-from mapwright.data.fingerprint import Fingerprint, Record, merge, survey
-from mapwright.data.splits import Fold, Splits, make_splits
-from mapwright.data.tiles import SampleCache
-from mapwright.data.write_spec import to_toml
-from mapwright.errors import DatasetError, OutputError
-from mapwright.evaluation import Tally, score_folds, tally
-from mapwright.hardware import Hardware, detect_hardware
-from mapwright.io.files import require_new, write_json, write_text
+from mapwright.data.fingerprint import Fingerprint, survey
+from mapwright.data.splits import make_splits
+from mapwright.errors import DatasetError
+from mapwright.io.files import require_new
 from mapwright.metrics.summary import Scores
-from mapwright.models.weights import StartingWeights
-from mapwright.plan import Plan, PlanWithReasons, make_plan
-from mapwright.predict.model import Model
-from mapwright.training.budget import Clock, share_out
-from mapwright.training.fit import Job, Speed, fit_fold, measure
-from mapwright.training.memory import memory_of
-from mapwright.training.state import Fitted, Keeper, Rows
-
-_LIBRARIES = (
-    "mapwright", "torch", "segmentation-models-pytorch", "timm", "lightning-fabric", "numpy",
-    "rasterio", "safetensors",
-)  # fmt: skip
-_CACHE_SHARE = 4  # samples may take one part in this many of the memory that is free
-_PROBE_SHARE, _PROBE_MOST = 0.05, 40.0  # of a budget, and seconds, to measure speed
-_FINISH = 3.0  # seconds to score and save after the last fold
-_VIEWS = {"none": 1, "flips": 4, "d4": 8}
-
-
-@dataclass(frozen=True)
-class Run:
-    """A finished training.
-
-    Args:
-        folder: The run folder.
-        model: The trained model.
-        scores: Results on images that the scored members never saw; None when there are none.
-    """
-
-    folder: Path
-    model: Model
-    scores: Scores | None
-
-
-@dataclass(frozen=True)
-class Options:
-    """How to train.
-
-    Args:
-        folds: 1 = one split; more = that many folds, each image scored by a model that never
-            saw it, and all models in one file; 0 = learn from all images, score none.
-        budget: Seconds for the whole command; None = the plan's number of steps.
-        settings: Values of the plan set by hand, such as `{"steps": 200}`.
-        parent: A model to start from.
-        resume: Go on where an interrupted training in the same folder stands.
-        began: `time.monotonic()` at which the budget began; None = now.
-        reserve: Seconds of the budget to leave for what comes after training.
-    """
-
-    folds: int = 1
-    budget: float | None = None
-    settings: Mapping[str, Any] | None = None
-    parent: Model | None = None
-    resume: bool = False
-    began: float | None = None
-    reserve: float = 0.0
+from mapwright.plan import PlanWithReasons
+from mapwright.story import Options as Options
+from mapwright.story import Run as Run
+from mapwright.story import Story
 
 
 def train(
@@ -126,7 +55,7 @@ def train_on(dataset: Dataset, out: str | Path | None, options: Options) -> Run:
         require_new(folder)
     elif (folder / MODEL_NAME).exists() and not (folder / "resume").exists():
         return _finished(folder)
-    story = _Story(dataset, folder, options, splits, survey(dataset, dataset.labelled))
+    story = Story(dataset, folder, options, splits, survey(dataset, dataset.labelled))
     story.open()
     members = [story.fit(number) for number in range(len(splits.folds))]
     return story.close(members, time.monotonic() - began)
@@ -141,7 +70,7 @@ def plan_for(dataset: Dataset, options: Options) -> tuple[PlanWithReasons, Finge
     require_masks(dataset)
     splits = make_splits([i.stem for i in dataset.labelled], dataset.spec.split, options.folds)
     records = survey(dataset, dataset.labelled)
-    story = _Story(dataset, Path(), options, splits, records)
+    story = Story(dataset, Path(), options, splits, records)
     return story.planned(), story.fingerprint
 
 
@@ -156,243 +85,6 @@ def require_masks(dataset: Dataset) -> None:
         )
 
 
-@dataclass
-class _Member:
-    """One trained fold.
-
-    Args:
-        fitted: Its weights.
-        start: What it started from.
-        tallies: What it counted on the images that it did not learn from.
-    """
-
-    fitted: Fitted
-    start: StartingWeights
-    tallies: list[Tally]
-
-
-class _Story:
-    """A training from its first file to its last; each method is a chapter."""
-
-    def __init__(
-        self,
-        dataset: Dataset,
-        folder: Path,
-        options: Options,
-        splits: Splits,
-        records: dict[str, Record],
-    ) -> None:
-        self._dataset, self._folder, self._options = dataset, folder, options
-        self._splits, self._records = splits, records
-        self._hardware = detect_hardware()
-        self._cache = SampleCache(dataset, psutil.virtual_memory().available // _CACHE_SHARE)
-        self._images = dataset.digests(dataset.labelled)
-        self.fingerprint = self._merge([item.stem for item in dataset.labelled])
-        self._planned = self._plan()
-        self._speed: Speed | None = None
-        self._rows: dict[int, Rows] = {}
-        began = options.began if options.began is not None else time.monotonic()
-        self._clock = Clock(began, options.budget) if options.budget else None
-
-    def planned(self) -> PlanWithReasons:
-        """The plan, with the steps of the first fold when there is a budget."""
-        if self._clock:
-            self._job(0, self._splits.folds[0], write=False)
-        return self._planned
-
-    def open(self) -> None:
-        """Write what goes in, or read it when a training is resumed."""
-        if self._options.resume and (self._folder / "plan.toml").exists():
-            self._reopen()
-            return
-        write_text(
-            self._folder / "dataset.toml", to_toml(self._dataset.spec, self._dataset.reasons)
-        )
-        write_json(self._folder / "splits.json", self._splits.plain())
-        write_json(
-            self._folder / "environment.json", _environment(self._hardware, self._dataset.root)
-        )
-        write_json(self._folder / "resume" / "images.json", self._images)
-        self._write_plan()
-
-    def fit(self, number: int) -> _Member:
-        """Train one fold, and count on the images that it did not learn from."""
-        fold = self._splits.folds[number]
-        job, deadline = self._job(number, fold)
-        began = time.monotonic()
-        many = len(self._splits.folds) > 1
-        fitted, start = fit_fold(
-            job,
-            title=f"fold {number + 1} of {len(self._splits.folds)}" if many else "train",
-            record=lambda rows: self._log(number, rows),
-            keeper=Keeper(
-                self._folder / "resume" / f"fold{number}.safetensors", job.plan.save_every
-            ),
-            deadline=deadline,
-        )
-        self._log(number, fitted.rows)
-        if self._speed and fitted.step > 8:  # what was measured in earnest beats the probe
-            look = self._val_pixels * self._speed.pixel * len(fitted.rows)
-            step = (time.monotonic() - began - look) / fitted.step
-            self._speed = replace(self._speed, step=max(step, self._speed.step / 4))
-        member = Model(self._bundle([fitted], start, (fold,), 0.0))
-        return _Member(fitted, start, tally(member, self._dataset, list(job.val)))
-
-    def close(self, members: Sequence[_Member], seconds: float) -> Run:
-        """Score, save, and clear the way."""
-        fitted = [member.fitted for member in members]
-        bundle = self._bundle(fitted, members[0].start, self._splits.folds, seconds)
-        scores = None
-        if any(member.tallies for member in members):
-            scores, threshold = self._score([member.tallies for member in members])
-            bundle = replace(bundle, decision=Decision(threshold=threshold), scores=scores.plain())
-            write_json(self._folder / "scores.json", scores.plain())
-        save_bundle(bundle, self._folder / MODEL_NAME)
-        shutil.rmtree(self._folder / "resume", ignore_errors=True)
-        return Run(self._folder, Model(bundle), scores)
-
-    def _score(self, folds: Sequence[list[Tally]]) -> tuple[Scores, float]:
-        views = self._planned.plan.tta
-        names = self._dataset.spec.class_names
-        if len(folds) == 1:
-            scores, _ = score_folds(folds, names, views)
-            return replace(scores, note=""), 0.5
-        return score_folds(folds, names, views)
-
-    def _plan(self) -> PlanWithReasons:
-        settings = dict(self._options.settings or {})
-        parent = self._options.parent
-        if parent:
-            for key in ("architecture", "encoder"):
-                settings.setdefault(key, getattr(parent.bundle.plan, key))
-        return make_plan(
-            self.fingerprint,
-            self._hardware,
-            settings,
-            folds=self._options.folds,
-            memory=memory_of(self._dataset.spec, self.fingerprint),
-        )
-
-    def _write_plan(self) -> None:
-        write_text(self._folder / "plan.toml", self._planned.to_toml())
-
-    def _reopen(self) -> None:
-        """Go on with the splits and the plan of the interrupted training."""
-        known = json.loads((self._folder / "resume" / "images.json").read_text())
-        if known != self._images:
-            raise OutputError(
-                "the images or masks are not those that the training began with",
-                where=self._folder,
-                expected=f"the files of {self._dataset.root} as they were",
-                fix="restore them, or start anew in another folder",
-            )
-        where = self._folder / "splits.json"
-        self._splits = Splits.parse(json.loads(where.read_text()), where)
-        plan = Plan.parse(read_toml(self._folder / "plan.toml"), self._folder / "plan.toml")
-        self._planned = PlanWithReasons(plan, self._planned.reasons)
-
-    def _job(self, number: int, fold: Fold, write: bool = True) -> tuple[Job, float]:
-        """A fold with its number of steps, and when the clock ends it."""
-        parent = self._options.parent
-        job = Job(
-            cache=self._cache,
-            dataset=self._dataset,
-            train=self._dataset.choose(fold.train),
-            val=self._dataset.choose(fold.val),
-            plan=self._planned.plan,
-            fingerprint=self._merge(fold.train),
-            hardware=self._hardware,
-            parent=parent.bundle if parent else None,
-        )
-        deadline = math.inf
-        by_hand = "steps" in (self._options.settings or {})
-        done = self._planned.plan.fold_steps
-        if self._clock and not by_hand and number >= len(done):
-            deadline = self._budget(job, number)
-            if write:
-                self._write_plan()
-            done = self._planned.plan.fold_steps
-        plan = self._planned.plan
-        steps = done[number] if number < len(done) else plan.steps
-        seed = plan.seed + 1000 * number
-        return replace(job, plan=plan.model_copy(update={"steps": steps, "seed": seed})), deadline
-
-    def _budget(self, job: Job, number: int) -> float:
-        """Turn what is left of the budget into the steps of this fold."""
-        assert self._clock
-        if self._speed is None:
-            probe = min(_PROBE_SHARE * self._clock.seconds, _PROBE_MOST)
-            self._speed = measure(job, probe)
-        plan = self._planned.plan
-        share = share_out(
-            self._clock,
-            self._speed,
-            folds=len(self._splits.folds) - number,
-            val_pixels=self._val_pixels,
-            views=_VIEWS[plan.tta],
-            reserve=_FINISH + self._options.reserve,
-        )
-        update: dict[str, Any] = {"fold_steps": (*plan.fold_steps, share.steps)}
-        if number == 0:
-            update |= {"steps": share.steps, "validate_every": share.validate_every}
-        self._planned = self._planned.timed(update, self._clock.seconds, self._speed.step)
-        return share.deadline
-
-    @property
-    def _val_pixels(self) -> int:
-        """Pixels that a fold validates on."""
-        fold = max(self._splits.folds, key=lambda fold: len(fold.val))
-        sizes = [self._records[stem].size for stem in fold.val]
-        return sum(height * width for height, width in sizes)
-
-    def _merge(self, stems: Sequence[str]) -> Fingerprint:
-        spec = self._dataset.spec
-        records = [self._records[stem] for stem in stems]
-        return merge(records, spec.band_names, spec.class_names)
-
-    def _log(self, number: int, rows: Rows) -> None:
-        """The training log of all folds so far, one file."""
-        self._rows[number] = rows
-        whole = [{"fold": k, **row} for k, part in self._rows.items() for row in part]
-        _write_csv(self._folder / "progress.csv", whole)
-
-    def _bundle(
-        self,
-        fitted: Sequence[Fitted],
-        start: StartingWeights,
-        folds: tuple[Fold, ...],
-        seconds: float,
-    ) -> Bundle:
-        history = History(
-            created=datetime.now(UTC).isoformat(timespec="seconds"),
-            folds=folds,
-            images=self._images,
-            weights_source=start.source,
-            weights_reason=start.reason,
-            steps=tuple(part.step for part in fitted),
-            best_steps=tuple(part.best_step for part in fitted),
-            cut_short=tuple(k for k, part in enumerate(fitted) if part.cut_short),
-            budget=self._options.budget,
-            seconds=round(seconds, 1),
-            plan_hash=self._plan_hash(),
-            versions=_versions(),
-            hardware=self._hardware.name,
-        )
-        plan, states = self._planned.plan, tuple(part.state for part in fitted)
-        return Bundle(self._dataset.spec, plan, self.fingerprint, Decision(), history, states)
-
-    def _plan_hash(self) -> str:
-        """Data, settings, budget and machine as one number: equal means repeatable."""
-        told = {
-            "images": self._images,
-            "dataset": self._dataset.spec.plain(),
-            "plan": self._planned.plan.plain(),
-            "budget": self._options.budget,
-            "hardware": self._hardware.__dict__,
-        }
-        return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
 def _finished(folder: Path) -> Run:
     """A run that was finished before it was resumed."""
     model = load(folder)
@@ -405,25 +97,3 @@ def _free_name(name: str) -> Path:
     while Path(f"runs/{name}-{number}").exists():
         number += 1
     return Path(f"runs/{name}-{number}")
-
-
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
-
-
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in _LIBRARIES}
-
-
-def _environment(hardware: Hardware, root: Path) -> dict[str, Any]:
-    return {
-        "data": str(root.resolve()),
-        "python": sys.version.split()[0],
-        "platform": platform.platform(),
-        "hardware": hardware.__dict__,
-        "versions": _versions(),
-    }

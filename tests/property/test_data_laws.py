@@ -37,7 +37,7 @@ slow = settings(deadline=None, max_examples=12)
 sides = st.integers(1, 12)
 names = st.text(st.characters(exclude_categories=["Cs"]), max_size=12)
 lines = st.text(st.characters(exclude_categories=["Cs", "Cc"]), max_size=40)
-stems = st.text("0129²٣aB_- .", max_size=6)
+stems = st.text("01²٣a_", max_size=3)
 
 
 @settings(deadline=None)

@@ -219,8 +219,9 @@ def test_the_same_mask_is_found_though_other_pixels_are_invalid(root: Path) -> N
         pixels[:, number] = 0
         image(root, stem, pixels)
         mask(root, stem, np.uint8(255) * rectangles(1)[1])
-    found = only(look(root, valid={"nodata": 0}))
-    assert (found.kind, found.stems) == ("duplicate mask", ("01", "04"))
+    first, second = look(root, valid={"nodata": 0}).findings
+    assert (first.kind, first.stems) == ("duplicate mask", ("01", "04"))
+    assert (second.kind, second.stems) == ("near-duplicate image", ("00", "01"))
 
 
 @pytest.mark.parametrize("value", [0, 255])

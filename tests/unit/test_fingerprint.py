@@ -91,6 +91,14 @@ def test_an_image_without_a_valid_pixel_changes_only_the_share() -> None:
     assert (alone.valid_share, both.valid_share) == (1, 0.5)
 
 
+def test_a_small_image_weighs_in_percentiles_by_its_pixels() -> None:
+    large, small = np.zeros((1, 400, 400)), np.full((1, 20, 20), 100.0)
+    records = [look_at("a", sample(i, np.zeros(i.shape[1:])), 2, None) for i in (large, small)]
+    (band,) = merge(records, ["a"], ["x", "y"]).bands
+    assert band.percentiles == (0, 0, 0, 0, 0)  # 100 is on 0.25 % of the pixels
+    assert band.maximum == 100
+
+
 def test_a_constant_band_keeps_a_deviation_above_zero() -> None:
     record = look_at("a", sample(np.full((1, 1, 1), 5), np.zeros((1, 1))), 2, None)
     (band,) = merge([record], ["a"], ["x", "y"]).bands

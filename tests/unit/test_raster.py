@@ -200,13 +200,14 @@ def test_a_file_cut_short_is_named(tmp_path: Path, ending: str, part: float) -> 
         read_raster(cut)
 
 
-def test_a_png_with_a_flipped_bit_is_named(tmp_path: Path) -> None:
+@pytest.mark.parametrize("place", [1, 20, 0.5, -13])  # signature, header, pixels, their checksum
+def test_a_png_with_a_flipped_bit_is_named(tmp_path: Path, place: float) -> None:
     path = write_png(tmp_path / "a.png", RNG.integers(0, 255, (60, 60), np.uint8))
     data = bytearray(path.read_bytes())
-    data[len(data) // 2] ^= 1
+    data[int(place * len(data)) if place == 0.5 else int(place)] ^= 1
     path.write_bytes(data)
     with pytest.raises(ImageFileError, match=r"a\.png"):
-        read_raster(path)
+        inspect(path)
 
 
 @pytest.mark.parametrize("name", ["text.png", "text.tif", "text.jpg"])

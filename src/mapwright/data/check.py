@@ -11,6 +11,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from mapwright.data.alike import Thumbnail, near_duplicates, outliers, thumbnail
 from mapwright.data.dataset import Dataset, Item, Sample
 from mapwright.errors import ImageFileError
 from mapwright.progress import progress_bar
@@ -79,6 +80,8 @@ class _Look:
     mask_hash: str | None
     plain: bool  # a mask of a single class: those are equal by nature
     counts: NDArray[np.int64]
+    small: Thumbnail
+    means: NDArray[np.float64]
 
 
 def check(dataset: Dataset) -> CheckReport:
@@ -96,7 +99,7 @@ def check(dataset: Dataset) -> CheckReport:
             findings += found
             looks += [look] if look else []
             progress.advance(note=item.stem)
-    findings += _duplicates(looks)
+    findings += _duplicates(looks) + _nearly_alike(looks) + _out_of_family(looks, spec.band_names)
     counts = np.array([look.counts for look in looks if look.item.mask])
     counts = counts.reshape(-1, len(spec.classes))
     findings += _empty_classes(spec.class_names, counts)
@@ -152,6 +155,8 @@ def _look_at(dataset: Dataset, item: Item) -> tuple[_Look | None, list[Finding]]
         _digest(sample.labels) if item.mask else None,
         not many,
         counts.astype(np.int64),
+        thumbnail(sample.image),
+        np.array([np.nan if np.isnan(b).all() else np.nanmean(b) for b in sample.image]),
     )
     return look, _contents(item, sample)
 
@@ -196,6 +201,34 @@ def _duplicates(looks: Sequence[_Look]) -> list[Finding]:
         text = f"{_and(stems)} have the same mask but different images: {masks} must be wrong"
         advice = "look at them, then exclude the wrong one in dataset.toml"
         findings.append(Finding("error", "duplicate mask", stems, text, advice))
+    return findings
+
+
+def _nearly_alike(looks: Sequence[_Look]) -> list[Finding]:
+    findings = []
+    for first, second, correlation in near_duplicates([look.small for look in looks]):
+        a, b = looks[first], looks[second]
+        if a.image_hash == b.image_hash:  # said already, as the same image
+            continue
+        stems = (a.item.stem, b.item.stem)
+        text = f"{_and(stems)} show nearly the same (correlation {correlation:.3f})"
+        advice = "look at them: copies must not stand on both sides of a split"
+        findings.append(Finding("warning", "near-duplicate image", stems, text, advice))
+    return findings
+
+
+def _out_of_family(looks: Sequence[_Look], bands: Sequence[str]) -> list[Finding]:
+    if not looks:
+        return []
+    findings = []
+    for image, band, value, usual in outliers(np.array([look.means for look in looks])):
+        stems = (looks[image].item.stem,)
+        text = f"band {bands[band]} has the mean {value:.4g}; usual is {usual:.4g}"
+        factor = value / usual if usual else 0.0
+        if factor > 0 and not 0.02 < factor < 50:
+            text += f", a factor of {factor:.3g}: another unit or scale?"
+        advice = "look at it: another sensor, scale, season, or a damaged file"
+        findings.append(Finding("warning", "outlier", stems, text, advice))
     return findings
 
 

@@ -175,14 +175,22 @@ def band_indices(spec: DatasetSpec, info: RasterInfo) -> tuple[int, ...]:
     """Where a file holds the bands that `spec` uses, 1-based.
 
     A file whose band descriptions hold every name is read by name, in whatever order it has
-    them; any other by position.
+    them; one without such names by position; one that has only some of them elsewhere is refused.
 
     Raises:
-        ImageFileError: A band is missing.
+        ImageFileError: A band is missing, or the names contradict the positions.
     """
     if set(spec.band_names) <= set(info.descriptions):
         return tuple(info.descriptions.index(name) + 1 for name in spec.band_names)
     for band in spec.used:
+        place = info.descriptions.index(band.name) + 1 if band.name in info.descriptions else 0
+        if place and place != band.index:
+            raise ImageFileError(
+                f"the file calls its bands {', '.join(info.descriptions)}",
+                where=info.path,
+                expected=f"{', '.join(spec.band_names)}, in any order, or no names at all",
+                fix="use an image that has these bands, or correct its band descriptions",
+            )
         if band.index > info.count:
             raise ImageFileError(
                 f"band {band.index} ({band.name}) does not exist",

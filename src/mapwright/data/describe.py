@@ -28,7 +28,7 @@ _SOFT_RANGE = 255  # and its values use a full byte
 _FEW = 16  # up to so many values may be class codes, so where they lie is looked at
 _EDGE_SHARE = 0.9  # of the pixels between the extremes must lie on edges
 _MAX_DISTINCT = 64  # more distinct values than this are no class codes
-_ALPHA_SHARE = 0.5  # an alpha band is opaque or transparent on at least this share of pixels
+_ALPHA_SHARE = 0.5  # an alpha band is opaque on at least this share of pixels that are not 0
 
 PALETTE = (
     "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#edc948", "#76b7b2",
@@ -79,7 +79,8 @@ def describe(root: Path) -> Description:
     layout, reasons = find_layout(root)
     images = match_files(root, layout.images)
     masks = match_files(root, layout.masks)
-    images = {stem: path for stem, path in images.items() if path not in set(masks.values())}
+    taken = set(masks.values())
+    images = {stem: path for stem, path in images.items() if path not in taken}
     name = root.resolve().name
     bands, alpha, nodata = _guess_bands(list(images.values()), reasons)
     classes, mask = _guess_classes(list(masks.values()), name, reasons)
@@ -162,10 +163,10 @@ def _alpha_is_validity(infos: Sequence[RasterInfo], reasons: Reasons) -> bool:
     alphas = _readable(lambda path: read_raster(path, [band]), [info.path for info in looked])
     values = np.concatenate([raster.pixels.ravel() for raster in alphas])
     opaque, invalid = float((values == top).mean()), float((values == 0).mean())
-    if opaque + invalid < _ALPHA_SHARE:
+    if opaque < _ALPHA_SHARE * (1 - invalid):
         reasons["valid.alpha"] = (
-            f"the files call band {band} alpha, but only {opaque + invalid:.0%} of it is opaque "
-            "or transparent: a band"
+            f"the files call band {band} alpha, but where it is not 0 it is mostly not opaque: "
+            "a band"
         )
         return False
     reasons["valid.alpha"] = (

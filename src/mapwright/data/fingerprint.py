@@ -159,7 +159,8 @@ def look_at(stem: str, sample: Sample, classes: int, gsd: float | None) -> Recor
         squares=((pixels - mean[:, None]) ** 2).sum(axis=1),
         low=pixels.min(axis=1) if count else nothing,
         high=pixels.max(axis=1) if count else nothing,
-        sample=pixels[:, :: max(1, -(-count // _SAMPLE))],
+        # an odd step, or it would fall on the same columns again and again
+        sample=pixels[:, :: -(-count // _SAMPLE) | 1],
         classes=np.bincount(sample.mask.ravel(), minlength=256)[:classes],
         areas=tuple(_areas(sample.mask == k) for k in range(classes)),
         size=(sample.mask.shape[0], sample.mask.shape[1]),
@@ -210,7 +211,11 @@ def _bands(records: Sequence[Record], names: Sequence[str]) -> tuple[BandStats, 
     low = np.min([record.low for record in records], axis=0)
     high = np.max([record.high for record in records], axis=0)
     sample = np.concatenate([record.sample for record in records], axis=1)
-    percentiles = np.percentile(sample, PERCENTILES, axis=1).T
+    kept = [record.sample.shape[1] for record in records]
+    stands_for = np.repeat(weights / kept, kept)  # pixels that each kept one stands for
+    percentiles = np.percentile(
+        sample, PERCENTILES, axis=1, weights=stands_for, method="inverted_cdf"
+    ).T
     return tuple(
         BandStats(name=n, mean=m, std=s, minimum=a, maximum=b, percentiles=tuple(p))
         for n, m, s, a, b, p in zip(names, mean, std, low, high, percentiles, strict=True)

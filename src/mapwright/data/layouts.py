@@ -64,9 +64,9 @@ def find_layout(root: Path) -> tuple[Layout, dict[str, str]]:
         (len(a.files.keys() & b.files.keys()), _mask_evidence(a, b), a, b)
         for a in groups
         for b in groups
-        if a is not b
+        if a is not b and a.files.keys() & b.files.keys()
     ]
-    likely = [pair for pair in pairs if pair[0] and pair[1] > 0]
+    likely = [pair for pair in pairs if pair[1] > 0]
     if not likely:
         for group in groups:
             if _first_readable(group) is None:  # its damage is the nearer reason
@@ -91,7 +91,8 @@ def _groups(root: Path) -> Iterator[_Group]:
     folders: dict[Path, list[Path]] = defaultdict(list)
     for path in sorted(root.rglob("*")):
         relative = path.relative_to(root)
-        if is_image(path) and len(relative.parts) <= _MAX_DEPTH:
+        hidden = any(part.startswith(".") for part in relative.parts)
+        if is_image(path) and not hidden and len(relative.parts) <= _MAX_DEPTH:
             folders[relative.parent].append(path)
     for folder, paths in folders.items():
         for tail, files in _by_ending(paths).items():
@@ -102,14 +103,16 @@ def _groups(root: Path) -> Iterator[_Group]:
 def _by_ending(paths: list[Path]) -> dict[str, dict[str, Path]]:
     """Split one folder's files into groups: by the last word of the stem if that says mask."""
     masks = [path for path in paths if _MASK_WORDS.search(_last_word(path))]
-    others = [path for path in paths if path not in set(masks)]
+    taken = set(masks)
+    others = [path for path in paths if path not in taken]
     groups: dict[str, dict[str, Path]] = defaultdict(dict)
     endings = {path.suffix for path in others}
     if others:
         tail = endings.pop() if len(endings) == 1 else ""
         groups[tail] = {path.stem: path for path in others}
-    # beside masks of their own ending, images may have one too: both readings are offered
-    for path in [*masks, *(others if masks else [])]:
+    # images may have an ending of their own too, such as _sat: both readings are offered
+    shared = len({_last_word(path) for path in others}) == 1
+    for path in [*masks, *(others if masks or shared else [])]:
         if word := _last_word(path):
             groups[f"_{word}{path.suffix}"][path.stem.removesuffix(f"_{word}")] = path
     return groups

@@ -89,7 +89,7 @@ class Split(Config):
     """
 
     by: Literal["scene"] = "scene"
-    val: float = Field(default=0.2, ge=0)
+    val: float = Field(default=0.2, gt=0)
     seed: int = Field(default=0, ge=0)
 
 

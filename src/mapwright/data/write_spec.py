@@ -66,4 +66,5 @@ def _put(target: Any, key: str, value: Any, reason: str | None) -> None:
 
 def _comment(target: tomlkit.TOMLDocument | Table, reason: str | None) -> None:
     if reason:
-        target.add(tomlkit.comment(reason))
+        # a control character, from an odd folder name, would not be TOML
+        target.add(tomlkit.comment("".join(c if c.isprintable() else " " for c in reason)))

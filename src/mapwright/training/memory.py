@@ -17,7 +17,7 @@ from mapwright.losses import dice_cross_entropy
 from mapwright.models.build import build_model
 from mapwright.plan import Memory, Plan
 
-_STATES = 3  # gradients and the two moments of AdamW, beside the weights themselves
+_STATES = 4  # gradients, the two moments of AdamW and the weights kept, beside the weights
 _TRANSIENT = 3.0  # largest tensors alive at once in the backward pass; measured on five networks
 _KERNELS = 35 * 2**20  # bytes: buffers of the convolution library; measured
 
