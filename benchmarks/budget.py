@@ -15,6 +15,7 @@ import subprocess
 import sys
 import tempfile
 import time
+import tomllib
 from pathlib import Path
 
 from mapwright.training.budget import parse_seconds
@@ -40,12 +41,10 @@ def main(budgets: list[str]) -> None:
             )
             took, seconds = time.monotonic() - began, parse_seconds(budget)
             scores = json.loads(done.stdout)["scores"]
-            steps = [
-                line for line in (out / "plan.toml").read_text().splitlines() if "fold_s" in line
-            ]
+            plan = tomllib.loads((out / "plan.toml").read_text())
             print(
                 f"| {name} | {seconds:.0f} | {took:.0f} | {took / seconds:.2f} "
-                f"| {steps[0].partition('=')[2].strip()} | {scores['mean_iou']:.3f} "
+                f"| {plan['fold_steps']} | {scores['mean_iou']:.3f} "
                 f"| {scores['mean_iou_baseline']:.3f} |",
                 flush=True,
             )

@@ -151,9 +151,16 @@ def assemble(
         plan.weights,
         spec.band_names,
     )
-    means = [band.mean for band in fingerprint.bands]
-    stds = [band.std for band in fingerprint.bands]
-    return SegmentationModel(Inputs(means, stds, spec.valid.nodata), network, STRIDE), start
+    bands = fingerprint.bands
+    clip = plan.normalisation == "clipped"
+    inputs = Inputs(
+        mean=[band.mean for band in bands],
+        std=[band.std for band in bands],
+        nodata=spec.valid.nodata,
+        low=[band.percentiles[0] for band in bands] if clip else None,
+        high=[band.percentiles[-1] for band in bands] if clip else None,
+    )
+    return SegmentationModel(inputs, network, STRIDE), start
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:

@@ -19,7 +19,7 @@ class Hardware:
         device: `cpu`, `cuda` or `mps`.
         name: What it calls itself.
         cores: Processor cores that this process may use.
-        memory: Bytes of main memory.
+        memory: Bytes of the memory that training takes: the GPU's, else the main one.
         bfloat16: Whether it multiplies bfloat16 in hardware.
     """
 
@@ -35,8 +35,9 @@ def detect_hardware() -> Hardware:
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = psutil.virtual_memory().total
     if torch.cuda.is_available():
-        name = torch.cuda.get_device_name()
-        return Hardware("cuda", name, cores or 1, memory, torch.cuda.is_bf16_supported())
+        card = torch.cuda.get_device_properties(0)
+        half = torch.cuda.is_bf16_supported()
+        return Hardware("cuda", card.name, cores or 1, card.total_memory, half)
     if torch.backends.mps.is_available():
         return Hardware("mps", platform.processor(), cores or 1, memory, False)
     capabilities: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()

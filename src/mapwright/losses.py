@@ -2,12 +2,23 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
-from mapwright.types import IGNORE
+from mapwright.types import IGNORE, LossName
 
 _SMOOTH = 1.0  # pixels; keeps a class that is absent from a batch from dominating it
+
+
+def loss_named(name: LossName) -> Callable[[Tensor, Tensor], Tensor]:
+    """The loss of a name: takes logits (N, K, H, W) and target (N, H, W)."""
+    return {
+        "dice+cross_entropy": dice_cross_entropy,
+        "cross_entropy": cross_entropy,
+        "dice": soft_dice,
+    }[name]
 
 
 def dice_cross_entropy(logits: Tensor, target: Tensor) -> Tensor:

@@ -12,10 +12,10 @@ from pydantic import Field
 
 from mapwright.data.augment import Augmentation
 from mapwright.data.config import Config
-from mapwright.data.fingerprint import Fingerprint
+from mapwright.data.fingerprint import BandStats, Fingerprint
 from mapwright.errors import SettingError
 from mapwright.hardware import Hardware
-from mapwright.types import Tta
+from mapwright.types import LossName, Tta
 
 _STRIDE = 32  # pixels; every encoder halves its input five times
 _LARGEST_PATCH = 256  # pixels; the context that such an encoder can use
@@ -23,6 +23,8 @@ _BATCH = 8  # tiles; batch normalisation needs several for a stable mean
 _SEEN = 40  # times that every pixel is looked at without a budget
 _FEWEST, _MOST = 400, 10_000  # steps without a budget
 _FEW_IMAGES = 60  # up to so many, one split is a lottery and test-time views are cheap
+_RARE = 0.05  # of the pixels; a class with less is rare
+_RARE_TILES = 0.33  # of the tiles are drawn around classes then, as in nnU-Net
 _MEMORY_SHARE = 0.7  # of the memory that training may plan with
 
 
@@ -43,6 +45,9 @@ class Plan(Config):
         clip: Largest norm of the gradient.
         validate_every: Steps between two validations.
         keep: Which weights to keep: the `best` on the validation images, or the `last`.
+        loss: What training makes small; see `mapwright.losses`.
+        rare: Share of the tiles that are drawn around a pixel of an evenly drawn class.
+        normalisation: `standardised` per band, or `clipped` to the 0.5 and 99.5 % first.
         augmentation: How tiles are varied.
         precision: Number type of the heavy arithmetic in training.
         channels_last: Whether the bands of a pixel lie together in memory.
@@ -66,6 +71,9 @@ class Plan(Config):
     clip: float = Field(default=5.0, gt=0)
     validate_every: int = Field(default=25, ge=1)
     keep: Literal["best", "last"] = "best"
+    loss: LossName = "dice+cross_entropy"
+    rare: float = Field(default=0.0, ge=0, le=1)
+    normalisation: Literal["standardised", "clipped"] = "standardised"
     augmentation: Augmentation = Augmentation()
     precision: Literal["float32", "bfloat16"] = "float32"
     channels_last: bool = True
@@ -133,7 +141,7 @@ def make_plan(
     given = dict(settings or {})
     Plan.parse(given, "settings")  # before rules calculate with a value that can't be
     rules = _Rules(fingerprint, hardware, given)
-    for rule in (_network, _tiles, _schedule, _augmentation, _arithmetic, _maps):
+    for rule in (_network, _tiles, _schedule, _learning, _augmentation, _arithmetic, _maps):
         rule(rules)
     rules.put(
         "keep",
@@ -209,6 +217,46 @@ def _schedule(rules: _Rules) -> None:
         max(1, rules.values["steps"] // 16),
         "sixteen looks at the validation images",
     )
+
+
+def _learning(rules: _Rules) -> None:
+    """Loss, sampling and normalisation."""
+    rules.put(
+        "loss",
+        "dice+cross_entropy",
+        "cross-entropy gives every pixel a say, Dice every class whatever its size",
+    )
+    total = max(sum(rules.fingerprint.class_pixels), 1)
+    there = [entry for entry in rules.fingerprint.classes if entry.pixels]
+    rarest = min(there, key=lambda entry: entry.pixels)
+    share = rarest.pixels / total
+    rules.put(
+        "rare",
+        _RARE_TILES if share < _RARE else 0.0,
+        f"the rarest class, {rarest.name}, has {share:.2%} of the pixels: "
+        + (
+            "a third of the tiles are drawn around evenly drawn classes"
+            if share < _RARE
+            else f"with {_RARE:.0%} or more, tiles from anywhere show it often enough"
+        ),
+    )
+    tailed = [band for band in rules.fingerprint.bands if _long_tail(band)]
+    rules.put(
+        "normalisation",
+        "clipped" if tailed else "standardised",
+        f"{tailed[0].name} reaches far beyond its usual values ({tailed[0].minimum:.4g} to "
+        f"{tailed[0].maximum:.4g}): clipped to 0.5 to 99.5 % so that single pixels do no harm"
+        if tailed
+        else "each band minus its mean, by its deviation, over valid training pixels",
+    )
+
+
+def _long_tail(band: BandStats) -> bool:
+    """Whether extremes lie more than a whole inner range beyond the 0.5 and 99.5 %."""
+    if not band.percentiles:
+        return False
+    low, high = band.percentiles[0], band.percentiles[-1]
+    return max(band.maximum - high, low - band.minimum) > max(high - low, 1e-9)
 
 
 def _augmentation(rules: _Rules) -> None:

@@ -237,6 +237,7 @@ class Story:
             fingerprint=self._merge(fold.train),
             hardware=self._hardware,
             parent=parent.bundle if parent else None,
+            holders=self._holders(fold.train),
         )
         deadline = math.inf
         by_hand = "steps" in (self._options.settings or {})
@@ -283,6 +284,13 @@ class Story:
         spec = self._dataset.spec
         records = [self._records[stem] for stem in stems]
         return merge(records, spec.band_names, spec.class_names)
+
+    def _holders(self, stems: Sequence[str]) -> list[list[int]]:
+        """Positions of the images that hold each class."""
+        return [
+            [place for place, stem in enumerate(stems) if self._records[stem].classes[index]]
+            for index in range(len(self._dataset.spec.classes))
+        ]
 
     def _log(self, number: int, rows: Rows) -> None:
         """The training log of all folds so far, one file."""

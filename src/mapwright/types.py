@@ -36,6 +36,9 @@ Probabilities = NDArray[np.float32]
 Tta = Literal["none", "flips", "d4"]
 """Test-time augmentation: none, four flips, or all eight flips and quarter turns."""
 
+LossName = Literal["dice+cross_entropy", "cross_entropy", "dice"]
+"""Losses that a plan may name."""
+
 Counts = NDArray[np.int64]
 """(K, K) int64 pixel counts, rows = truth, columns = prediction."""
 

@@ -110,7 +110,7 @@ def specs(draw: st.DrawFn) -> DatasetSpec:
                 "ignore": values[ends[-1] :],
             },
             "valid": {"nodata": draw(st.none() | finite), "alpha": draw(st.booleans())},
-            "split": {"val": draw(st.floats(0, 1e6)), "seed": draw(st.integers(0, 2**40))},
+            "split": {"val": draw(st.floats(0.01, 1e6)), "seed": draw(st.integers(0, 2**40))},
         },
         "a test",
     )
@@ -255,7 +255,7 @@ def test_what_stands_in_invalid_pixels_changes_nothing(holes: np.ndarray, seed: 
 @quick
 @given(
     st.integers(0, 40),
-    st.floats(0, 50),
+    st.floats(0.01, 50),
     st.integers(0, 2**40),
     st.integers(0, 45),
 )

@@ -183,3 +183,9 @@ def test_any_size_goes_in_and_comes_out() -> None:
     with torch.inference_mode():
         for size in ((1, 1), (33, 70), (64, 64)):
             assert model(torch.zeros(1, 2, *size)).shape == (1, 3, *size)
+
+
+def test_values_beyond_the_limits_are_clipped_before_standardising() -> None:
+    inputs = Inputs([0.0], [2.0], low=[-4.0], high=[6.0])
+    out = inputs(torch.tensor([-100.0, -4.0, 0.0, 6.0, 1e30]).view(1, 1, 1, 5))
+    torch.testing.assert_close(out.flatten(), torch.tensor([-2.0, -2.0, 0.0, 3.0, 3.0]))

@@ -100,3 +100,36 @@ def test_smaller_tiles_come_in_larger_batches() -> None:
     assert (
         make_plan(fingerprint(128), FAST).plan.batch > make_plan(fingerprint(256), FAST).plan.batch
     )
+
+
+def stats(share: float) -> ClassStats:
+    return ClassStats(
+        name="mire", pixels=int(share * 1000), images=1, objects=1, object_pixels=(1, 1, 1)
+    )
+
+
+def test_a_rare_class_gets_its_share_of_tiles() -> None:
+    print_ = fingerprint().model_copy(update={"classes": (stats(0.99), stats(0.01))})
+    planned = make_plan(print_, FAST)
+    assert planned.plan.rare > 0
+    assert "mire, has 1.00%" in planned.reasons["rare"]
+    common = fingerprint().model_copy(update={"classes": (stats(0.6), stats(0.4))})
+    assert make_plan(common, FAST).plan.rare == 0
+
+
+def test_bands_with_a_long_tail_are_clipped() -> None:
+    band = BandStats(
+        name="swir", mean=1, std=1, minimum=0, maximum=900, percentiles=(0.1, 0.2, 1, 2, 3)
+    )
+    planned = make_plan(fingerprint().model_copy(update={"bands": (band,)}), FAST)
+    assert planned.plan.normalisation == "clipped"
+    assert "swir reaches far beyond" in planned.reasons["normalisation"]
+    calm = band.model_copy(update={"maximum": 4.0})
+    planned = make_plan(fingerprint().model_copy(update={"bands": (calm,)}), FAST)
+    assert planned.plan.normalisation == "standardised"
+
+
+def test_every_value_has_its_reason() -> None:
+    planned = make_plan(fingerprint(), FAST)
+    told = {"clip", "fold_steps", "save_every", "seed"}
+    assert set(planned.plan.plain()) - set(planned.reasons) == told

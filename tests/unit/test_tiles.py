@@ -128,3 +128,32 @@ def test_the_cache_forgets_what_was_used_longest_ago(dataset: CountingDataset, r
     assert dataset.__dict__["seen"] == (
         ["00", "01", "02", "01"] if room else ["00", "01", "00", "02", "00", "01"]
     )
+
+
+def test_rare_classes_get_their_share_of_tiles(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path, count=4, bands=3)
+    for number, stem in enumerate(sorted(path.stem for path in (root / "masks").iterdir())):
+        mask = np.zeros((64, 64), np.uint8)
+        if number == 2:
+            mask[40, 50] = 255
+        write_png(root / "masks" / f"{stem}.png", mask)
+    dataset = Dataset(root, make_spec((0,), (255,)))
+    sizes = [(64, 64)] * 4
+
+    def share(rare: float) -> float:
+        drawn = TrainingTiles(
+            SampleCache(dataset, 2**24),
+            dataset.items,
+            sizes,
+            patch=8,
+            context=1.0,
+            batch=200,
+            seed=0,
+            rare=rare,
+            classes=[[0, 1, 2, 3], [2]],
+        ).draw(0)
+        return float((drawn.mask == 1).any(dim=(1, 2)).float().mean())
+
+    assert share(0.0) < 0.05
+    assert share(1.0) == pytest.approx(0.5, abs=0.1)
+    assert share(0.5) == pytest.approx(0.25, abs=0.1)

@@ -64,6 +64,9 @@ class TrainingTiles:
         context: How much larger the sources are, as a factor.
         batch: Tiles per step.
         seed: Seed of the draws.
+        rare: Share of the tiles that are centred on a pixel of a class drawn evenly, so that a
+            rare class is seen as often as a common one; 0 = every place alike.
+        classes: Which images hold each class, by position; needed when `rare` is above 0.
     """
 
     def __init__(
@@ -76,7 +79,10 @@ class TrainingTiles:
         context: float,
         batch: int,
         seed: int,
+        rare: float = 0.0,
+        classes: Sequence[Sequence[int]] = (),
     ) -> None:
+        self._rare, self._classes = rare, [held for held in enumerate(classes) if held[1]]
         self._cache, self._items, self._sizes = cache, items, sizes
         self._patch, self._batch, self._seed = patch, batch, seed
         self.source = patch + 2 * int(np.ceil(patch * (context - 1) / 2))  # keeps the parity
@@ -86,8 +92,7 @@ class TrainingTiles:
     def draw(self, step: int) -> Batch:
         """The batch of a step, counted from 0."""
         rng = np.random.default_rng([self._seed, step])
-        chosen = rng.choice(len(self._items), size=self._batch, p=self._share)
-        places = [(self._items[i], self._draw(self._sizes[i], rng)) for i in chosen]
+        places = [self._place(rng) for _ in range(self._batch)]
         samples = [(self._cache.read(item), window) for item, window in places]
         images = [window.cut(sample.image, np.nan) for sample, window in samples]
         masks = [window.cut(sample.mask, IGNORE) for sample, window in samples]
@@ -96,6 +101,26 @@ class TrainingTiles:
             torch.from_numpy(np.stack(masks).astype(np.int64)),
             tuple((item.stem, window) for item, window in places),
         )
+
+    def _place(self, rng: np.random.Generator) -> tuple[Item, Window]:
+        """An image and a window in it: anywhere, or around a pixel of an evenly drawn class."""
+        if rng.random() >= self._rare:
+            chosen = int(rng.choice(len(self._items), p=self._share))
+            return self._items[chosen], self._draw(self._sizes[chosen], rng)
+        index, holders = self._classes[int(rng.integers(len(self._classes)))]
+        chosen = holders[int(rng.integers(len(holders)))]
+        item = self._items[chosen]
+        here = np.flatnonzero(self._cache.read(item).mask.ravel() == index)
+        height, width = self._sizes[chosen]
+        row, col = divmod(int(here[rng.integers(len(here))]), width)
+        corner = (self._near(row, height), self._near(col, width))
+        margin = (self.source - self._patch) // 2
+        return item, Window(corner[0] - margin, corner[1] - margin, self.source, self.source)
+
+    def _near(self, place: int, side: int) -> int:
+        """Where a tile around a place begins, inside the image when that is large enough."""
+        free = side - self._patch
+        return min(max(place - self._patch // 2, 0), free) if free > 0 else free // 2
 
     def _draw(self, size: tuple[int, int], rng: np.random.Generator) -> Window:
         """A source whose central tile lies inside the image, when the image is large enough."""

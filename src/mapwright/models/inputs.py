@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -15,6 +16,8 @@ class Inputs(nn.Module):
         mean: Mean per band, in file values.
         std: Standard deviation per band, in file values.
         nodata: The file value that means "no measurement", or None; NaN and infinity mean it too.
+        low: Values below are raised to this, one per band; None = no limit.
+        high: Values above are lowered to this, one per band; None = no limit.
 
     Shape:
         (N, C, H, W) float32 file values -> (N, C, H, W) float32 standardised values.
@@ -22,13 +25,28 @@ class Inputs(nn.Module):
 
     mean: Tensor
     std: Tensor
+    low: Tensor
+    high: Tensor
 
     def __init__(
-        self, mean: Sequence[float], std: Sequence[float], nodata: float | None = None
+        self,
+        mean: Sequence[float],
+        std: Sequence[float],
+        nodata: float | None = None,
+        low: Sequence[float] | None = None,
+        high: Sequence[float] | None = None,
     ) -> None:
         super().__init__()
-        self.register_buffer("mean", torch.tensor(mean, dtype=torch.float32).view(1, -1, 1, 1))
-        self.register_buffer("std", torch.tensor(std, dtype=torch.float32).view(1, -1, 1, 1))
+        unlimited = [math.inf] * len(mean)
+        buffers = {
+            "mean": mean,
+            "std": std,
+            "low": low or [-limit for limit in unlimited],
+            "high": high or unlimited,
+        }
+        for name, values in buffers.items():
+            column = torch.tensor(values, dtype=torch.float32).view(1, -1, 1, 1)
+            self.register_buffer(name, column)
         self.nodata = nodata
 
     def forward(self, image: Tensor) -> Tensor:
@@ -37,7 +55,8 @@ class Inputs(nn.Module):
         if self.nodata is not None:
             invalid = invalid | (image == self.nodata)
         invalid = invalid.any(dim=1, keepdim=True)
-        return torch.where(invalid, 0.0, (image - self.mean) / self.std)
+        clipped = torch.minimum(torch.maximum(image, self.low), self.high)
+        return torch.where(invalid, 0.0, (clipped - self.mean) / self.std)
 
 
 class SegmentationModel(nn.Module):

@@ -88,7 +88,7 @@ def _training(facts: Facts) -> str:
     plan, history = facts.bundle.plan, facts.bundle.history
     steps = " / ".join(map(str, history.steps))
     text = (
-        f"{plan.architecture} with the encoder {plan.encoder}; Dice plus cross-entropy over valid, "
+        f"{plan.architecture} with the encoder {plan.encoder}; loss {plan.loss} over valid, "
         f"labelled pixels; AdamW, learning rate {plan.learning_rate:g} after a warm-up of "
         f"{plan.warmup:.0%}, then a cosine to zero; weight decay {plan.weight_decay:g}; "
         f"{steps} steps of {plan.batch} tiles of {plan.patch} x {plan.patch} pixels, varied as the "

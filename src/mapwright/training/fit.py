@@ -49,6 +49,7 @@ class Job:
         fingerprint: Statistics of `train`, in its order.
         hardware: The machine.
         parent: The model to start from, or None.
+        holders: Positions in `train` of the images that hold each class.
     """
 
     cache: SampleCache
@@ -59,6 +60,7 @@ class Job:
     fingerprint: Fingerprint
     hardware: Hardware
     parent: Bundle | None = None
+    holders: Sequence[Sequence[int]] = ()
 
     def build(self) -> tuple[SegmentationModel, StartingWeights]:
         """The model to train, and what it starts from."""
@@ -80,6 +82,8 @@ class Job:
             context=self.plan.augmentation.context,
             batch=self.plan.batch,
             seed=self.plan.seed,
+            rare=self.plan.rare,
+            classes=self.holders,
         )
 
     def fabric(self) -> Fabric:

@@ -18,7 +18,7 @@ from torch import nn
 from mapwright.data.augment import augment
 from mapwright.data.tiles import Batch
 from mapwright.errors import TrainingError
-from mapwright.losses import dice_cross_entropy
+from mapwright.losses import loss_named
 from mapwright.models.inputs import Inputs, SegmentationModel
 from mapwright.plan import Plan
 from mapwright.progress import Progress
@@ -109,7 +109,7 @@ def _loss(
     std = inputs.std.flatten()
     image, mask = augment(source, labels, plan.patch, plan.augmentation, std, rng)
     network.train()
-    return dice_cross_entropy(network(image), mask)
+    return loss_named(plan.loss)(network(image), mask)
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:
