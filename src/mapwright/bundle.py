@@ -10,6 +10,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -55,9 +56,11 @@ class History(Config):
     Args:
         created: Date and time, ISO 8601, UTC.
         folds: What each member learnt from and was validated on.
-        images: SHA-256 of each image and mask, by stem: tells whether an image was learnt from.
+        images: SHA-256 of each image, by stem: tells whether an image was learnt from.
+        ancestors: SHA-256 of the images that the models it started from had learnt from.
         weights_source: What the networks started from.
         weights_reason: Why.
+        parent: Name of the model that it started from; empty without one.
         steps: How many steps each member was trained for.
         best_steps: After how many of them each member's weights were kept.
         cut_short: Members whose training the clock ended before its last step.
@@ -71,8 +74,10 @@ class History(Config):
     created: str
     folds: tuple[Fold, ...]
     images: dict[str, str]
+    ancestors: tuple[str, ...] = ()
     weights_source: str
     weights_reason: str
+    parent: str = ""
     steps: tuple[int, ...]
     best_steps: tuple[int, ...]
     cut_short: tuple[int, ...] = ()
@@ -81,6 +86,11 @@ class History(Config):
     plan_hash: str = ""
     versions: dict[str, str]
     hardware: str
+
+    @cached_property
+    def learnt(self) -> tuple[frozenset[str], ...]:
+        """For each member, SHA-256 of the images that it learnt from."""
+        return tuple(frozenset(self.images[stem] for stem in fold.train) for fold in self.folds)
 
 
 @dataclass(frozen=True)
@@ -112,14 +122,17 @@ class Bundle:
     def only(self, members: Sequence[int]) -> Bundle:
         """The same bundle with some of its members, by number, and their part of the history."""
         history = self.history
-        update = {
+        update: dict[str, tuple[Any, ...]] = {
             key: tuple(getattr(history, key)[number] for number in members)
             for key in ("folds", "steps", "best_steps")
         }
+        update["cut_short"] = tuple(
+            place for place, number in enumerate(members) if number in history.cut_short
+        )
+        fewer = history.model_copy(update=update)
+        fewer.__dict__.pop("learnt", None)  # a copy brings along what was worked out before
         return replace(
-            self,
-            members=tuple(self.members[number] for number in members),
-            history=history.model_copy(update=update),
+            self, members=tuple(self.members[number] for number in members), history=fewer
         )
 
     def networks(self) -> list[SegmentationModel]:

@@ -23,7 +23,7 @@ from mapwright.metrics.threshold import (
 from mapwright.predict.model import Model
 from mapwright.predict.pipeline import decide
 from mapwright.progress import progress_bar
-from mapwright.types import Counts
+from mapwright.types import IGNORE, Counts
 
 Split = Literal["val", "train", "all"]
 """Which of the labelled images to score."""
@@ -37,13 +37,22 @@ class Tally:
         stem: The image.
         valid: Over valid, labelled pixels: (2, BINS + 1) histogram of a binary task, else
             (K, K) counts.
-        everything: The same over all labelled pixels, invalid ones included: in a binary task
-            these are never found, since a map shows nothing there; else the network's guess.
+        missed: (K,) labelled pixels of each class where the image is invalid: a map gives them
+            no class.
     """
 
     stem: str
     valid: NDArray[np.int64]
-    everything: NDArray[np.int64]
+    missed: NDArray[np.int64]
+
+    def counts(self, threshold: float) -> Counts:
+        """(K, K) counts over valid pixels: of a binary task, at a threshold."""
+        binary = self.valid.shape == (2, BINS + 1)
+        return counts_at(self.valid, threshold) if binary else self.valid
+
+    def counts_all(self, threshold: float) -> Counts:
+        """(K, K + 1) counts over all labelled pixels; the last column was given no class."""
+        return np.concatenate([self.counts(threshold), self.missed[:, None]], axis=1)
 
 
 def evaluate(model: Model, dataset: Dataset, items: Sequence[Item], note: str = "") -> Scores:
@@ -62,8 +71,8 @@ def evaluate(model: Model, dataset: Dataset, items: Sequence[Item], note: str = 
     return summarize(
         [entry.stem for entry in tallies],
         dataset.spec.class_names,
-        np.array([_counts(entry.valid, threshold) for entry in tallies]),
-        np.array([_counts(entry.everything, threshold) for entry in tallies]),
+        np.array([entry.counts(threshold) for entry in tallies]),
+        np.array([entry.counts_all(threshold) for entry in tallies]),
         tta=model.views,
         note=note,
     )
@@ -84,32 +93,19 @@ def tally(model: Model, dataset: Dataset, items: Sequence[Item]) -> list[Tally]:
 
 def unseen_members(model: Model, item: Item) -> tuple[int, ...]:
     """Members of an ensemble that did not learn from an image, by its content."""
-    history, digest = model.bundle.history, item.digest()
-    return tuple(
-        number
-        for number, fold in enumerate(history.folds)
-        if digest not in {history.images[stem] for stem in fold.train}
-    )
+    digest = item.digest()
+    return tuple(k for k, seen in enumerate(model.bundle.history.learnt) if digest not in seen)
 
 
 def _count(model: Model, sample: Sample, stem: str) -> Tally:
     probabilities = model.probabilities(sample.image)
-    if len(probabilities) == 2:
-        second = probabilities[1]
-        shown = np.where(np.isnan(sample.image).any(axis=0), np.float32(0), second)
-        return Tally(stem, histogram(sample.mask, second), histogram(sample.labels, shown))
-    guess, classes = decide(probabilities, 0.5), len(probabilities)
-    return Tally(
-        stem,
-        cm.confusion(sample.mask, guess, classes),
-        cm.confusion(sample.labels, guess, classes),
-    )
-
-
-def _counts(tallied: NDArray[np.int64], threshold: float) -> Counts:
-    """(K, K) counts of a tally: of a binary task, at a threshold."""
-    binary = tallied.shape == (2, BINS + 1)
-    return counts_at(tallied, threshold) if binary else tallied
+    classes = len(probabilities)
+    unseen = np.isnan(sample.image).any(axis=0) & (sample.labels != IGNORE)
+    missed = np.bincount(sample.labels[unseen], minlength=classes)
+    if classes == 2:
+        return Tally(stem, histogram(sample.mask, probabilities[1]), missed)
+    guess = decide(probabilities, 0.5)
+    return Tally(stem, cm.confusion(sample.mask, guess, classes), missed)
 
 
 def score_folds(
@@ -136,8 +132,8 @@ def score_folds(
     scores = summarize(
         [entry.stem for entry, _ in pairs],
         names,
-        np.array([_counts(entry.valid, t) for entry, t in pairs]),
-        np.array([_counts(entry.everything, t) for entry, t in pairs]),
+        np.array([entry.counts(t) for entry, t in pairs]),
+        np.array([entry.counts_all(t) for entry, t in pairs]),
         tta=tta,
         note=note,
     )
@@ -157,16 +153,15 @@ def choose_items(model: Model, dataset: Dataset, split: Split) -> tuple[tuple[It
         DatasetError: No image is left.
     """
     history = model.bundle.history
-    stems = {digest: stem for stem, digest in history.images.items()}
-    known = {item.stem: stems.get(item.digest()) for item in dataset.labelled}
-    val = {stem for fold in history.folds for stem in fold.val}
-    learnt = {stem for fold in history.folds for stem in fold.train} - val
-    if split == "val" and any(known.values()):
-        chosen = tuple(item for item in dataset.labelled if known[item.stem] in val)
-    elif split == "train":
-        chosen = tuple(item for item in dataset.labelled if known[item.stem] in learnt)
-    else:
-        chosen = dataset.labelled
+    digests = {item.stem: item.digest() for item in dataset.labelled}
+    val = {history.images[stem] for fold in history.folds for stem in fold.val}
+    known = any(digest in history.images.values() for digest in digests.values())
+    wanted = {
+        "val": val if known else set(digests.values()),
+        "train": {digest for seen in history.learnt for digest in seen} - val,
+        "all": set(digests.values()),
+    }[split]
+    chosen = tuple(item for item in dataset.labelled if digests[item.stem] in wanted)
     if not chosen:
         raise DatasetError(
             f"no labelled image belongs to the split {split!r} of this model",
@@ -174,9 +169,33 @@ def choose_items(model: Model, dataset: Dataset, split: Split) -> tuple[tuple[It
             expected="at least one",
             fix="choose --split all",
         )
-    seen = sum(known[item.stem] in learnt for item in chosen)
-    if seen:
-        return chosen, f"{seen} of {len(chosen)} images were learnt from: the scores flatter"
-    if split == "val" and not any(known.values()):
-        return chosen, "the model has seen none of these images"
-    return chosen, ""
+    return chosen, _caveats(model, [digests[item.stem] for item in chosen], known)
+
+
+def _caveats(model: Model, digests: Sequence[str], known: bool) -> str:
+    """What makes scores on these images look better than they are, in words."""
+    history = model.bundle.history
+    notes = [] if known else ["the model has seen none of these images"]
+    learnt = sum(all(digest in seen for seen in history.learnt) for digest in digests)
+    if learnt:
+        notes.append(f"{learnt} of {len(digests)} images were learnt from: the scores flatter")
+    elif known and len(history.folds) > 1 and len(model.bundle.spec.classes) == 2:
+        notes.append("the decision threshold was tuned on these images: they flatter slightly")
+    return "; ".join(filter(None, [*notes, ancestry_note(history.ancestors, digests)]))
+
+
+def ancestry_note(ancestors: Sequence[str], digests: Sequence[str]) -> str:
+    """Says so when the model that one started from had learnt from the images scored.
+
+    Args:
+        ancestors: SHA-256 of the images that it had learnt from.
+        digests: SHA-256 of the images scored.
+    """
+    before = set(ancestors)
+    seen = sum(digest in before for digest in digests)
+    if not seen:
+        return ""
+    return (
+        f"{seen} of {len(digests)} images were learnt from by the model that this one started "
+        "from: the scores flatter"
+    )

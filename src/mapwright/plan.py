@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from statistics import median_low
 from typing import Any, Literal
 
 import tomlkit
@@ -111,10 +112,11 @@ class PlanWithReasons:
     def to_toml(self) -> str:
         """The plan as TOML, each value with its reason as a comment."""
         document = tomlkit.document()
-        for key, value in self.plan.plain().items():
+        plain = self.plan.plain()
+        for key in sorted(plain, key=lambda key: isinstance(plain[key], dict)):  # tables last
             if reason := self.reasons.get(key):
                 document.add(tomlkit.comment(reason))
-            document.add(key, value)
+            document.add(key, plain[key])
         return tomlkit.dumps(document)
 
 
@@ -179,14 +181,16 @@ def _network(rules: _Rules) -> None:
 
 
 def _tiles(rules: _Rules) -> None:
-    smallest = min(*rules.fingerprint.heights, *rules.fingerprint.widths)
+    sides = map(min, rules.fingerprint.heights, rules.fingerprint.widths)
+    smallest = int(median_low(sides))
     side = min(_LARGEST_PATCH, max(_STRIDE, smallest // _STRIDE * _STRIDE))
     gsd = rules.fingerprint.gsd
     ground = f"; {side * gsd:.0f} m on the ground" if gsd else ""
     rules.put(
         "patch",
         side,
-        f"the smallest image side is {smallest} pixels, rounded down to a multiple of {_STRIDE}, "
+        f"the shorter side of the middle image is {smallest} pixels, rounded to a multiple of "
+        f"{_STRIDE}, "
         f"at most {_LARGEST_PATCH}: the context that the encoder can use{ground}",
     )
     area = rules.values["patch"] ** 2
@@ -338,6 +342,12 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
         *parents, last = key.strip().split(".")
         for parent in parents:
             inner = inner.setdefault(parent, {})
+            if not isinstance(inner, dict):
+                raise SettingError(
+                    f"{parent!r} is set to a value and to parts of it",
+                    where=f"--set {pair}",
+                    expected="one or the other",
+                )
         inner[last] = _value(text.strip())
     return settings
 

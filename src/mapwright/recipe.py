@@ -154,7 +154,8 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
     folds = int(settings.pop("folds", 1))
     options = Options(
         folds=folds,
-        budget=clock.left if clock else None,
+        budget=task.budget,
+        began=task.began,
         settings=settings,
         parent=parent,
         reserve=_AFTER if clock else 0.0,
@@ -217,9 +218,11 @@ def _learn_first(recipe: Recipe, task: Task, clock: Clock | None) -> Model:
     alike = ("architecture", "encoder")
     settings = {key: value for key, value in recipe.plan.items() if key in alike}
     budget = None
-    if clock:
-        budget = recipe.pretrain.share * clock.seconds - (clock.seconds - clock.left)
+    if clock:  # a share of the whole, whatever making the tiles took of it
+        budget = recipe.pretrain.share * clock.seconds
     else:
         settings["steps"] = recipe.pretrain.steps
-    options = Options(budget=budget, settings={**settings, "keep": "last"}, resume=True)
+    options = Options(
+        budget=budget, began=task.began, settings={**settings, "keep": "last"}, resume=True
+    )
     return train_on(open_dataset(root), task.out / "pretrain" / "run", options).model

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import shutil
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,7 @@ from mapwright.data.dataset import Dataset
 from mapwright.data.describe import open_dataset
 from mapwright.data.fingerprint import Fingerprint, survey
 from mapwright.data.splits import make_splits
-from mapwright.errors import DatasetError
+from mapwright.errors import DatasetError, OutputError, SettingError
 from mapwright.io.files import require_new
 from mapwright.metrics.summary import Scores
 from mapwright.plan import PlanWithReasons
@@ -48,13 +50,21 @@ def train(
 def train_on(dataset: Dataset, out: str | Path | None, options: Options) -> Run:
     """Train on a data set that is open already; see `train`."""
     began = time.monotonic()
+    if options.began is None:
+        options = replace(options, began=began)
+    if options.budget is not None and options.budget <= 0:
+        raise SettingError("no time at all", where="budget", expected="more than 0 seconds")
+    if options.resume and out is None:
+        raise SettingError(
+            "nothing says which training to resume", where="--resume", expected="-o RUN as well"
+        )
     require_masks(dataset)
     splits = make_splits([i.stem for i in dataset.labelled], dataset.spec.split, options.folds)
     folder = Path(out) if out else _free_name(dataset.spec.name)
     if not options.resume:
         require_new(folder)
-    elif (folder / MODEL_NAME).exists() and not (folder / "resume").exists():
-        return _finished(folder)
+    elif (folder / MODEL_NAME).exists():  # written last, and whole
+        return _finished(folder, dataset)
     story = Story(dataset, folder, options, splits, survey(dataset, dataset.labelled))
     story.open()
     members = [story.fit(number) for number in range(len(splits.folds))]
@@ -85,9 +95,18 @@ def require_masks(dataset: Dataset) -> None:
         )
 
 
-def _finished(folder: Path) -> Run:
-    """A run that was finished before it was resumed."""
+def _finished(folder: Path, dataset: Dataset) -> Run:
+    """A run that was finished before it was resumed, if it is one of these data."""
     model = load(folder)
+    same = model.bundle.history.images == dataset.digests(dataset.labelled)
+    if not same or model.bundle.spec != dataset.spec:
+        raise OutputError(
+            "the folder holds a finished training on other data",
+            where=folder,
+            expected=f"a training on {dataset.root} as it is described",
+            fix="choose another folder",
+        )
+    shutil.rmtree(folder / "resume", ignore_errors=True)
     scores = model.bundle.scores
     return Run(folder, model, Scores.from_plain(scores) if scores else None)
 

@@ -29,7 +29,7 @@ from mapwright.data.splits import Fold, Splits
 from mapwright.data.tiles import SampleCache
 from mapwright.data.write_spec import to_toml
 from mapwright.errors import OutputError
-from mapwright.evaluation import Tally, score_folds, tally
+from mapwright.evaluation import Tally, ancestry_note, score_folds, tally
 from mapwright.hardware import Hardware, detect_hardware
 from mapwright.io.files import write_json, write_text
 from mapwright.metrics.summary import Scores
@@ -126,7 +126,7 @@ class Story:
         self._speed: Speed | None = None
         self._rows: dict[int, Rows] = {}
         began = options.began if options.began is not None else time.monotonic()
-        self._clock = Clock(began, options.budget) if options.budget else None
+        self._clock = Clock(began, options.budget) if options.budget is not None else None
 
     def planned(self) -> PlanWithReasons:
         """The plan, with the steps of the first fold when there is a budget."""
@@ -146,7 +146,7 @@ class Story:
         write_json(
             self._folder / "environment.json", _environment(self._hardware, self._dataset.root)
         )
-        write_json(self._folder / "resume" / "images.json", self._images)
+        write_json(self._folder / "resume" / "options.json", self._what_counts())
         self._write_plan()
 
     def fit(self, number: int) -> Member:
@@ -188,10 +188,11 @@ class Story:
     def _score(self, folds: Sequence[list[Tally]]) -> tuple[Scores, float]:
         views = self._planned.plan.tta
         names = self._dataset.spec.class_names
+        scores, threshold = score_folds(folds, names, views)
+        caveat = ancestry_note(self._ancestors(), [self._images[stem] for stem in scores.images])
         if len(folds) == 1:
-            scores, _ = score_folds(folds, names, views)
-            return replace(scores, note=""), 0.5
-        return score_folds(folds, names, views)
+            return replace(scores, note=caveat), 0.5
+        return replace(scores, note="; ".join(filter(None, [scores.note, caveat]))), threshold
 
     def _plan(self) -> PlanWithReasons:
         settings = dict(self._options.settings or {})
@@ -212,18 +213,35 @@ class Story:
 
     def _reopen(self) -> None:
         """Go on with the splits and the plan of the interrupted training."""
-        known = json.loads((self._folder / "resume" / "images.json").read_text())
-        if known != self._images:
-            raise OutputError(
-                "the images or masks are not those that the training began with",
-                where=self._folder,
-                expected=f"the files of {self._dataset.root} as they were",
-                fix="restore them, or start anew in another folder",
-            )
+        known = json.loads((self._folder / "resume" / "options.json").read_text())
+        for name, value in self._what_counts().items():
+            if known[name] != value:
+                raise OutputError(
+                    f"{name}: not as when the training began",
+                    where=self._folder,
+                    expected="the same images, masks, dataset.toml and options",
+                    fix="restore them, or start anew in another folder",
+                )
         where = self._folder / "splits.json"
         self._splits = Splits.parse(json.loads(where.read_text()), where)
         plan = Plan.parse(read_toml(self._folder / "plan.toml"), self._folder / "plan.toml")
         self._planned = PlanWithReasons(plan, self._planned.reasons)
+
+    def _what_counts(self) -> dict[str, Any]:
+        """What a resumed training must share with the interrupted one, as JSON-able values."""
+        options = self._options
+        masks = {item.stem: item.mask_digest() for item in self._dataset.labelled}
+        told = {
+            "images": self._images,
+            "masks": masks,
+            "dataset.toml": self._dataset.spec.plain(),
+            "--folds": options.folds,
+            "--set": dict(options.settings or {}),
+            "--budget": options.budget is not None,
+            "--from": options.parent.bundle.history.plain() if options.parent else None,
+        }
+        plain: dict[str, Any] = json.loads(json.dumps(told))
+        return plain
 
     def _job(self, number: int, fold: Fold, write: bool = True) -> tuple[Job, float]:
         """A fold with its number of steps, and when the clock ends it."""
@@ -242,7 +260,9 @@ class Story:
         deadline = math.inf
         by_hand = "steps" in (self._options.settings or {})
         done = self._planned.plan.fold_steps
-        if self._clock and not by_hand and number >= len(done):
+        if self._clock and by_hand:  # the steps stand, but the clock still guards
+            deadline = time.monotonic() + self._clock.left
+        elif self._clock and number >= len(done):
             deadline = self._budget(job, number)
             if write:
                 self._write_plan()
@@ -285,6 +305,13 @@ class Story:
         records = [self._records[stem] for stem in stems]
         return merge(records, spec.band_names, spec.class_names)
 
+    def _ancestors(self) -> tuple[str, ...]:
+        """Images that the model to start from, and those before it, had learnt from."""
+        if self._options.parent is None:
+            return ()
+        history = self._options.parent.bundle.history
+        return tuple(sorted({*history.ancestors, *(d for seen in history.learnt for d in seen)}))
+
     def _holders(self, stems: Sequence[str]) -> list[list[int]]:
         """Positions of the images that hold each class."""
         return [
@@ -305,12 +332,15 @@ class Story:
         folds: tuple[Fold, ...],
         seconds: float,
     ) -> Bundle:
+        parent = self._options.parent
         history = History(
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             folds=folds,
             images=self._images,
             weights_source=start.source,
             weights_reason=start.reason,
+            parent=parent.bundle.spec.name if parent else "",
+            ancestors=self._ancestors(),
             steps=tuple(part.step for part in fitted),
             best_steps=tuple(part.best_step for part in fitted),
             cut_short=tuple(k for k, part in enumerate(fitted) if part.cut_short),

@@ -11,7 +11,7 @@ from PIL import Image
 from mapwright.run import Run, train
 
 TINY = {
-    "steps": 30, "batch": 4, "patch": 64, "tile": 64, "validate_every": 10,
+    "steps": 60, "batch": 4, "patch": 64, "tile": 64, "validate_every": 20,
     "encoder": "resnet18", "weights": "random", "learning_rate": 2e-3, "tta": "none",
 }  # fmt: skip
 

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 
 import mapwright as mw
 from conftest import TINY, write_squares
@@ -204,8 +206,11 @@ def test_resuming_with_other_images_is_refused(squares: Path, tmp_path: Path) ->
     process.kill()
     process.wait()
     (data / "masks" / "01.png").write_bytes((data / "masks" / "02.png").read_bytes())
-    with pytest.raises(OutputError, match="not those that the training began with"):
-        mw.train(data, tmp_path / "run", folds=2, resume=True, settings=SHORT)
+    settings = {**SHORT, "save_every": 0, "steps": 16, "validate_every": 4}
+    with pytest.raises(OutputError, match="masks: not as when the training began"):
+        mw.train(data, tmp_path / "run", folds=2, resume=True, settings=settings)
+    with pytest.raises(OutputError, match="not as when"):
+        mw.train(data, tmp_path / "run", folds=3, resume=True, settings=settings)
 
 
 def test_resuming_a_finished_run_gives_it_back(folded: Run, squares: Path) -> None:
@@ -213,3 +218,50 @@ def test_resuming_a_finished_run_gives_it_back(folded: Run, squares: Path) -> No
     again = mw.train(squares, folded.folder, folds=4, resume=True, settings=SHORT)
     assert again.scores.plain() == folded.scores.plain()
     assert (folded.folder / "model.safetensors").stat().st_mtime_ns == before
+
+
+def test_resuming_a_finished_run_of_other_data_is_refused(folded: Run, tmp_path: Path) -> None:
+    other = write_squares(tmp_path / "other", count=6)
+    with pytest.raises(OutputError, match="finished training on other data"):
+        mw.train(other, folded.folder, folds=4, resume=True, settings=SHORT)
+
+
+def test_resume_needs_to_know_which_training(squares: Path) -> None:
+    with pytest.raises(SettingError, match="which training to resume"):
+        mw.train(squares, resume=True, settings=SHORT)
+
+
+def test_images_that_the_parent_had_learnt_are_named(squares: Path, tmp_path: Path) -> None:
+    quick = {**SHORT, "steps": 1, "validate_every": 1}
+    parent = mw.train(squares, tmp_path / "parent", folds=0, settings=quick)
+    child = mw.train(squares, tmp_path / "child", folds=2, parent=parent.model, settings=quick)
+    assert "8 of 8 images were learnt from by the model that this one started" in child.scores.note
+
+
+def test_a_corrected_mask_does_not_make_an_image_unseen(
+    trained: Run, squares: Path, tmp_path: Path
+) -> None:
+    data = shutil.copytree(squares, tmp_path / "data")
+    for path in (data / "masks").iterdir():
+        pixels = np.asarray(Image.open(path)).copy()
+        pixels[0, 0] ^= 255
+        Image.fromarray(pixels).save(path)
+    dataset = dataset_for(trained.model, data)
+    assert "7 of 8 images were learnt from" in choose_items(trained.model, dataset, "all")[1]
+
+
+def test_held_out_images_without_a_label_do_not_stop_a_training(tmp_path: Path) -> None:
+    root = write_squares(tmp_path / "data", count=4)
+    spec = (
+        'name = "x"\nimages = "images/*.png"\nmasks = "masks/*.png"\n'
+        '[[bands]]\nname = "red"\nindex = 1\n'
+        '[[classes]]\nname = "a"\nvalues = [0]\ncolor = "#000000"\n'
+        '[[classes]]\nname = "b"\nvalues = [255]\ncolor = "#ffffff"\n[mask]\nignore = [7]\n'
+    )
+    (root / "dataset.toml").write_text(spec)
+    first = mw.train(root, tmp_path / "first", settings={**SHORT, "steps": 1})
+    (val,) = first.model.bundle.history.folds[0].val
+    Image.fromarray(np.full((64, 64), 7, np.uint8)).save(root / "masks" / f"{val}.png")
+    run = mw.train(root, tmp_path / "run", settings={**SHORT, "steps": 1})
+    assert np.isnan(run.scores.mean_iou)
+    assert run.scores.pixels == 0

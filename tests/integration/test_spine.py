@@ -28,7 +28,7 @@ def test_a_run_folder_holds_what_went_in_and_what_came_out(trained: Run) -> None
         "model.safetensors", "scores.json",
     }  # fmt: skip
     rows = list(csv.DictReader((trained.folder / "progress.csv").read_text().splitlines()))
-    assert [float(row["step"]) for row in rows] == [10, 20, 30]
+    assert [float(row["step"]) for row in rows] == [20, 40, 60]
     assert {"loss", "rate", "score", "iou square"} <= set(rows[0])
     splits = json.loads((trained.folder / "splits.json").read_text())
     assert len(splits["folds"][0]["train"]) == 7
@@ -235,3 +235,26 @@ def test_bands_are_found_by_name_in_whatever_order(
             target.descriptions = tuple(names[i] for i in order)
         maps.append(trained.model.predict(path).probabilities)
     np.testing.assert_array_equal(*maps)
+
+
+def test_a_map_replaces_a_map_but_never_a_mask(trained: Run, squares: Path, tmp_path: Path) -> None:
+    image = squares / "images" / "03.png"
+    mask = tmp_path / "03.png"
+    mask.write_bytes((squares / "masks" / "03.png").read_bytes())
+    before = mask.read_bytes()
+    with pytest.raises(OutputError, match="no map of ours is in the way"):
+        predict_files(trained.model, [image], tmp_path)
+    assert mask.read_bytes() == before
+    for _ in range(2):
+        predict_files(trained.model, [image], tmp_path / "maps")
+
+
+def test_a_plan_keeps_its_reasons_when_it_is_read_again(squares: Path, tmp_path: Path) -> None:
+    from mapwright.report.facts import gather
+
+    settings = {"steps": 1, "patch": 64, "tta": "flips", "augmentation": {"zoom": 1.0}}
+    run = mw.train(squares, tmp_path / "run", settings=settings)
+    reasons = gather(run.folder).reasons
+    by_hand = {key for key, reason in reasons.items() if reason == "set by hand"}
+    assert by_hand == set(settings)
+    assert "keeps fine outlines" in reasons["architecture"]

@@ -33,11 +33,12 @@ class Item:
     mask: Path | None
 
     def digest(self) -> str:
-        """SHA-256 of the bytes of image and mask."""
-        total = hashlib.sha256()
-        for path in filter(None, (self.image, self.mask)):
-            total.update(hashlib.sha256(path.read_bytes()).digest())
-        return total.hexdigest()
+        """SHA-256 of the image file: whether a model has seen it does not depend on its mask."""
+        return _file_digest(self.image)
+
+    def mask_digest(self) -> str:
+        """SHA-256 of the mask file; an empty text without one."""
+        return _file_digest(self.mask) if self.mask else ""
 
 
 @dataclass(frozen=True)
@@ -167,8 +168,13 @@ class Dataset:
         return self.spec.decode(read_mask_values(item.mask), item.mask)
 
     def digests(self, items: Sequence[Item]) -> dict[str, str]:
-        """SHA-256 of the image and mask file of each item, by stem: says what a model saw."""
+        """SHA-256 of the image file of each item, by stem: says what a model saw."""
         return {item.stem: item.digest() for item in items}
+
+
+def _file_digest(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def band_indices(spec: DatasetSpec, info: RasterInfo) -> tuple[int, ...]:

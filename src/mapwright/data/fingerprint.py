@@ -21,7 +21,7 @@ from mapwright.progress import progress_bar
 
 PERCENTILES = (0.5, 2.0, 50.0, 98.0, 99.5)
 _SAMPLE = 4096  # pixels kept of each image for percentiles; evenly spread, so no seed is needed
-_FLOOR = 1e-6  # smallest standard deviation: a constant band must not divide by zero
+_FLOOR = 1e-5  # of a band's size; a deviation below it is rounding, and the band is constant
 
 
 class BandStats(Config):
@@ -207,9 +207,11 @@ def _bands(records: Sequence[Record], names: Sequence[str]) -> tuple[BandStats, 
     mean = np.average(means, axis=0, weights=weights)
     within = np.sum([record.squares for record in records], axis=0)
     between = (weights[:, None] * (means - mean) ** 2).sum(axis=0)
-    std = np.maximum(np.sqrt((within + between) / weights.sum()), _FLOOR)
+    std = np.sqrt((within + between) / weights.sum())
     low = np.min([record.low for record in records], axis=0)
     high = np.max([record.high for record in records], axis=0)
+    size = np.maximum(np.abs(mean), high - low)
+    std = np.where(std > _FLOOR * size, std, np.maximum(size, 1.0))  # a constant band stays near 0
     sample = np.concatenate([record.sample for record in records], axis=1)
     kept = [record.sample.shape[1] for record in records]
     stands_for = np.repeat(weights / kept, kept)  # pixels that each kept one stands for

@@ -13,11 +13,14 @@ import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from PIL import Image as PilImage
+from PIL.PngImagePlugin import PngInfo
 
+from mapwright.errors import ImageFileError, OutputError
 from mapwright.io.files import replacing
 from mapwright.io.raster import open_raster
 from mapwright.types import IGNORE, ClassIndex, Probabilities
 
+_SOFTWARE = "Mapwright"
 _TILE = 256  # pixels; TIFF tiles, a multiple of 16
 
 
@@ -70,6 +73,28 @@ def map_suffix(source: Path, geobox: GeoBox, legend: Legend) -> str:
     """`.png` for the map of a plain picture, `.tif` where there is a place or a large value."""
     plain = geobox.crs is None and source.suffix.lower() not in {".tif", ".tiff", ".vrt", ".img"}
     return ".png" if plain and legend.dtype == "uint8" else ".tif"
+
+
+def require_replaceable(path: Path) -> None:
+    """Check that a map may be written here: nothing is there, or a map that we wrote.
+
+    Raises:
+        OutputError: Another file is there, such as the mask of the image.
+    """
+    if not path.exists():
+        return
+    try:
+        with open_raster(path) as source:
+            tags = source.tags()
+    except ImageFileError:
+        tags = {}
+    if _SOFTWARE not in (tags.get("Software"), tags.get("TIFFTAG_SOFTWARE")):
+        raise OutputError(
+            "a file that is no map of ours is in the way",
+            where=path,
+            expected="a free name, or a map that Mapwright wrote",
+            fix="choose another output folder",
+        )
 
 
 @contextmanager
@@ -133,7 +158,9 @@ class _PngRows:
             palette[value] = color
         picture = PilImage.fromarray(self._values)
         picture.putpalette(palette.tobytes())  # turns the mode into P, the bytes stay
-        picture.save(path, transparency=self._legend.nodata, optimize=False)
+        mark = PngInfo()
+        mark.add_text("Software", _SOFTWARE)
+        picture.save(path, transparency=self._legend.nodata, optimize=False, pnginfo=mark)
 
 
 @contextmanager
@@ -160,6 +187,7 @@ def _tiff(
         with open_raster(temporary, "w", **profile) as target:
             for index, name in enumerate(names, start=1):
                 target.set_band_description(index, name)
+            target.update_tags(TIFFTAG_SOFTWARE=_SOFTWARE)
             yield target
         _require_readable(temporary)
 

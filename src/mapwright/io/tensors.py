@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -24,3 +25,6 @@ def save_tensors(path: Path, tensors: Mapping[str, Tensor], header: Mapping[str,
             save_file(whole, temporary, metadata=dict(header))
         except SafetensorError as error:
             raise OSError(str(error)) from error
+        mask = os.umask(0)  # the library makes files that only their owner can read
+        os.umask(mask)
+        temporary.chmod(0o666 & ~mask)

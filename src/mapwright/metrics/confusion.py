@@ -28,6 +28,7 @@ def confusion(truth: ClassIndex, guess: ClassIndex, classes: int) -> Counts:
 
 
 # Each formula takes (..., K, K) counts, so one image, a pool, or many bootstrap draws go alike.
+# A column more, (..., K, K + 1), holds pixels that were given no class: misses, no false alarms.
 
 
 def iou(counts: Counts) -> Scores:
@@ -80,7 +81,7 @@ def _truth(counts: Counts) -> Counts:
 
 
 def _guess(counts: Counts) -> Counts:
-    return np.asarray(counts.sum(-2))
+    return np.asarray(counts.sum(-2)[..., : counts.shape[-2]])
 
 
 def _ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:

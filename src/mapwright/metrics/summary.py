@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mapwright.metrics import confusion as cm
 from mapwright.metrics.intervals import bootstrap_interval
@@ -115,7 +116,8 @@ def summarize(
         stems: The images.
         names: The classes.
         counts: (n, K, K) pixels per image, valid and labelled ones.
-        counts_all: (n, K, K) pixels per image, invalid ones included.
+        counts_all: (n, K, K + 1) pixels per image, invalid ones included; the last column holds
+            those that were given no class.
         tta: Test-time augmentation used.
         note: Passed on.
     """
@@ -129,7 +131,7 @@ def summarize(
         "f1": cm.f1(pooled),
         "precision": cm.precision(pooled),
         "recall": cm.recall(pooled),
-        "iou_per_image": cm.mean_over_present(cm.iou(counts).T),
+        "iou_per_image": cm.mean_over_present(_where_true(counts).T),
         "iou_all_pixels": cm.iou(counts_all.sum(axis=0)),
         "iou_baseline": cm.iou(_constant(pooled, constant)),
     }
@@ -149,7 +151,7 @@ def summarize(
         absent=tuple(name for name, found in zip(names, here, strict=True) if not found),
         mean_iou=float(cm.mean_iou(pooled)),
         mean_iou_interval=(float(mean_interval[0]), float(mean_interval[1])),
-        mean_iou_per_image=float(np.nanmean(cm.mean_iou(counts))),
+        mean_iou_per_image=float(cm.mean_over_present(cm.mean_iou(counts))),
         mean_iou_all_pixels=float(cm.mean_iou(counts_all.sum(axis=0))),
         accuracy=float(cm.accuracy(pooled)),
         baseline=names[constant],
@@ -165,8 +167,13 @@ def summarize(
 
 def constant_baseline(counts: Counts) -> int:
     """The class whose constant prediction has the highest mean IoU; (K, K) counts."""
-    scores = [cm.mean_iou(_constant(counts, k)) for k in range(len(counts))]
-    return int(np.nanargmax(scores))
+    scores = np.array([cm.mean_iou(_constant(counts, k)) for k in range(len(counts))])
+    return 0 if np.isnan(scores).all() else int(np.nanargmax(scores))
+
+
+def _where_true(counts: Counts) -> NDArray[np.float64]:
+    """(n, K) IoU of each image, NaN where the class does not occur in its truth."""
+    return np.where(counts.sum(axis=-1) > 0, cm.iou(counts), np.nan)
 
 
 def _constant(counts: Counts, k: int) -> Counts:

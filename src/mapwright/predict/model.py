@@ -15,7 +15,12 @@ from odc.geo.geobox import GeoBox
 from mapwright.bundle import Bundle, load_bundle
 from mapwright.hardware import detect_hardware
 from mapwright.io.files import make_folder
-from mapwright.io.maps import class_map_writer, map_suffix, probability_writer
+from mapwright.io.maps import (
+    class_map_writer,
+    map_suffix,
+    probability_writer,
+    require_replaceable,
+)
 from mapwright.io.picture import overlay, save_picture
 from mapwright.predict.engines import TorchEngine
 from mapwright.predict.pipeline import Tiling, decide, predict_rows, predict_whole
@@ -130,6 +135,7 @@ class Model:
         geobox = source.info.geobox
         make_folder(folder)
         files = self._names(path, folder, source, probabilities, with_overlay)
+        require_replaceable(files.map)
         step, shown = source.reduction, list[ClassIndex]()
         with ExitStack() as stack:
             maps = stack.enter_context(class_map_writer(files.map, geobox, spec.legend))

@@ -43,7 +43,12 @@ def write_report(folder: Path, root: Path | None = None) -> list[Path]:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"score": _score, "bounds": _bounds, "setting": _setting}
+    environment.filters |= {
+        "score": _score,
+        "bounds": _bounds,
+        "setting": _setting,
+        "cell": lambda text: str(text).replace("|", "\\|"),  # inside a Markdown table
+    }
     told = {
         "facts": facts,
         "spec": facts.bundle.spec,

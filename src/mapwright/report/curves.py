@@ -31,6 +31,7 @@ def _style(ink: str) -> Any:
         "axes.grid": False,
         "grid.alpha": 0.15,
         "svg.fonttype": "none",
+        "text.parse_math": False,  # a name may hold a dollar sign
         "svg.hashsalt": "mapwright",
     }
 
@@ -44,7 +45,7 @@ def curves_figure(rows: Sequence[Mapping[str, float]]) -> Figure:
     has_score = any("score" in row for row in rows)
     figure = Figure(figsize=(7.2, 2.6), layout="constrained")
     axes = figure.subplots(1, 2 if has_score else 1, squeeze=False)[0]
-    _lines(axes[0], rows, "loss", "training loss (Dice + cross-entropy)")
+    _lines(axes[0], rows, "loss", "training loss")
     if has_score:
         _lines(axes[1], rows, "score", "held-out mean IoU")
     return figure

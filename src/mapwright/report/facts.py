@@ -15,8 +15,10 @@ from mapwright.apply import load
 from mapwright.bundle import Bundle
 from mapwright.data.config import read_toml
 from mapwright.data.dataset import Dataset
+from mapwright.errors import DatasetError
 from mapwright.evaluation import unseen_members
 from mapwright.io.picture import as_rgb
+from mapwright.metrics.confusion import mean_over_present
 from mapwright.metrics.summary import Scores
 from mapwright.predict.model import Model
 from mapwright.report.figures import Comparison
@@ -59,11 +61,19 @@ def gather(folder: Path, root: Path | None = None) -> Facts:
         ModelFileError: The folder holds no model.
     """
     model = load(folder)
+    for name in ("environment.json", "progress.csv", "plan.toml"):
+        if not (folder / name).is_file():
+            raise DatasetError(
+                f"the run folder lacks {name}",
+                where=folder,
+                expected="a whole run folder as `mapwright train` wrote it",
+                fix="copy it again from its source",
+            )
     environment = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
     scores = Scores.from_plain(model.bundle.scores) if model.bundle.scores else None
     root = root or Path(environment["data"])
     dataset = Dataset(root, model.bundle.spec)
-    examples = _examples(model, dataset, scores) if scores and root.is_dir() else []
+    examples = _examples(model, dataset, scores) if scores and _whole(dataset, scores) else []
     return Facts(
         folder=folder,
         bundle=model.bundle,
@@ -73,6 +83,16 @@ def gather(folder: Path, root: Path | None = None) -> Facts:
         environment=environment,
         examples=examples,
     )
+
+
+def _whole(dataset: Dataset, scores: Scores) -> bool:
+    """Whether every image that was scored is still there."""
+    if not dataset.root.is_dir():
+        return False
+    try:
+        return set(scores.images) <= {item.stem for item in dataset.items}
+    except DatasetError:
+        return False
 
 
 def read_log(path: Path) -> list[dict[str, float]]:
@@ -96,8 +116,8 @@ def _reasons(path: Path) -> dict[str, str]:
 
 def _examples(model: Model, dataset: Dataset, scores: Scores) -> list[Comparison]:
     """The best, the median and the worst images by their own mean IoU."""
-    means = np.nanmean(np.array(scores.per_image), axis=1)
-    order = [int(i) for i in np.argsort(-means)]
+    means = mean_over_present(np.array(scores.per_image))
+    order = [int(i) for i in np.argsort(-means) if not np.isnan(means[i])]
     middle = len(order) // 2
     picks = [("best", order[:_SHOWN]), ("median", order[middle : middle + _SHOWN])]
     picks.append(("worst", order[-_SHOWN:]))

@@ -16,7 +16,12 @@ from mapwright.io.files import replacing
 from mapwright.io.picture import INVALID_COLOR, Rgb, color_classes
 from mapwright.types import IGNORE, ClassIndex
 
-_STYLE: Any = {"font.family": "sans-serif", "font.size": 9, "axes.titlesize": 10}
+_STYLE: Any = {
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "text.parse_math": False,  # a name may hold a dollar sign
+}
 _RIGHT, _FALSE, _MISSED = "#d9dee4", "#e8590c", "#1971c2"
 _DPI = 160
 _SIDE = 2.2  # inches per picture

@@ -151,7 +151,7 @@ def scores_table(scores: Scores) -> RenderableType:
         f"accuracy {_number(scores.accuracy)}; baseline = {scores.baseline!r} everywhere, "
         f"accuracy {_number(scores.accuracy_baseline)}; test-time augmentation: {scores.tta}",
         "per image = mean over the images in which the class occurs; "
-        "all pixels = invalid ones with a label counted too, as not found",
+        "all pixels = invalid ones with a label counted too, as given no class",
     ]
     if scores.absent:
         lines.append(f"not in truth nor prediction, left out of the mean: {scores.absent}")

@@ -24,6 +24,8 @@ def reproduce(facts: Facts) -> str:
     history, plan = facts.bundle.history, facts.bundle.plan
     folds = len(history.folds) if any(fold.val for fold in history.folds) else 0
     parts = ["mapwright train DATA -o RUN", f"--folds {folds}", "--dataset dataset.toml"]
+    if history.parent:
+        parts.append(f"--from MODEL  # {history.parent}")
     by_hand = [key for key, reason in facts.reasons.items() if reason == "set by hand"]
     plain = plan.plain()
     for key in by_hand:
@@ -132,7 +134,7 @@ def _metrics(facts: Facts) -> str:
         "Pixels of all held-out images are pooled in one confusion matrix: IoU, F1, precision and "
         "recall per class; mean IoU over the classes present in truth or prediction. Invalid and "
         "unlabelled pixels count nowhere, except in the column 'all pixels', where invalid ones "
-        "with a label do, as not found when there are two classes. 'Per image' is the mean over "
+        "with a label do, as given no class. 'Per image' is the mean over "
         "the images in which a class occurs. "
         "Intervals: 95 %, bootstrap over images, 1 000 draws. Baseline: the constant prediction "
         f"with the best mean IoU. Prediction averages {views[facts.bundle.plan.tta]} of each tile."
@@ -154,9 +156,7 @@ def _limits(facts: Facts) -> str:
     text = "Scores hold for images like these: the same sensor, season, region and labelling."
     if 0 < images < 30:
         text += f" {images} images are few: trust the interval more than the number."
-    if not any(spec for spec in [facts.bundle.fingerprint.gsd]):
-        text += (
-            " The images carry no place, so neighbours could not be kept apart: if they overlap or "
-            "touch each other on the ground, the scores flatter."
-        )
-    return text
+    return text + (
+        " The split looks at files, not at the ground: where images overlap or touch each other, "
+        "the scores flatter."
+    )

@@ -199,17 +199,13 @@ def measure(job: Job, seconds: float) -> Speed:
     plan = job.plan.model_copy(update={"steps": _PROBE_STEPS, "validate_every": _PROBE_STEPS})
     probe = replace(job, plan=plan, val=())
     model, _ = probe.build()
+    warm = plan.model_copy(update={"steps": _WARM_UP})
+    fit(model, probe.tiles().draw, warm, probe.fabric(), progress=watch)
     began = time.monotonic()
-    fit(
-        model,
-        probe.tiles().draw,
-        plan,
-        probe.fabric(),
-        progress=watch,
-        deadline=began + seconds * 0.8,
-    )
-    steps = np.diff(watch.times)
-    step = float(np.mean(steps[_WARM_UP:] if len(steps) > _WARM_UP else [watch.times[0] - began]))
+    deadline = began + seconds * 0.8
+    fit(model, probe.tiles().draw, plan, probe.fabric(), progress=watch, deadline=deadline)
+    steps = np.diff([began, *(moment for moment in watch.times if moment > began)])
+    step = float(np.mean(steps))
     image = job.cache.read(job.train[0]).image
     engine = TorchEngine([model], len(job.dataset.spec.classes), device=job.hardware.device)
     tiling = Tiling(plan.tile, plan.overlap)
