@@ -123,7 +123,6 @@ def summarize(
     """
     pooled = counts.sum(axis=0)
     constant = constant_baseline(pooled)
-    baseline = cm.mean_iou(_constant(pooled, constant))
     intervals = bootstrap_interval(counts, cm.iou)
     mean_interval = bootstrap_interval(counts, cm.mean_iou)
     columns = {
@@ -155,7 +154,7 @@ def summarize(
         mean_iou_all_pixels=float(cm.mean_iou(counts_all.sum(axis=0))),
         accuracy=float(cm.accuracy(pooled)),
         baseline=names[constant],
-        mean_iou_baseline=float(baseline),
+        mean_iou_baseline=float(cm.mean_iou(_constant(pooled, constant))),
         accuracy_baseline=float(cm.accuracy(_constant(pooled, constant))),
         pixels=int(pooled.sum()),
         per_image=cm.iou(counts).tolist(),
