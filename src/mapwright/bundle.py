@@ -115,10 +115,6 @@ class Bundle:
     members: tuple[State, ...]
     scores: Mapping[str, Any] | None = None
 
-    def with_scores(self, scores: Mapping[str, Any]) -> Bundle:
-        """The same bundle with results."""
-        return replace(self, scores=scores)
-
     def only(self, members: Sequence[int]) -> Bundle:
         """The same bundle with some of its members, by number, and their part of the history."""
         history = self.history

@@ -45,6 +45,7 @@ class _Commands(click.Group):
     """Turns our errors into one clear message and exit code 2; lists commands as declared."""
 
     def invoke(self, ctx: click.Context) -> Any:
+        """Run a command; see the class."""
         try:
             return super().invoke(ctx)
         except MapwrightError as error:
@@ -52,6 +53,7 @@ class _Commands(click.Group):
             ctx.exit(2)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names in the order of a task."""
         return list(self.commands)
 
 

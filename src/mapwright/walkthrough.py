@@ -20,9 +20,9 @@ from mapwright.demo.dataset import write_tile
 from mapwright.demo.settlement import make_settlement
 from mapwright.evaluation import choose_items, evaluate
 from mapwright.io.files import new_folder, write_text
-from mapwright.io.picture import as_rgb
 from mapwright.predict.model import Model
-from mapwright.report.figures import Comparison, comparison_figure
+from mapwright.report.facts import compare
+from mapwright.report.figures import comparison_figure
 from mapwright.report.tables import check_table, guesses_table, history_text, scores_table
 from mapwright.run import Options, train_on
 
@@ -91,10 +91,5 @@ def make_data(root: Path) -> None:
 
 def draw_figure(model: Model, dataset: Dataset, stems: list[str], path: Path) -> None:
     """Draw image, truth, prediction and errors of some images."""
-    spec = dataset.spec
-    rows = []
-    for item in dataset.choose(stems):
-        sample = dataset.read(item)
-        picture = as_rgb(sample.image, spec.band_names, byte_values=True)
-        rows.append(Comparison(item.stem, picture, sample.mask, model.predict(item.image).classes))
-    comparison_figure(rows, spec.class_names, spec.colors, path)
+    rows = [compare(model, dataset, stem, stem) for stem in stems]
+    comparison_figure(rows, dataset.spec.class_names, dataset.spec.colors, path)

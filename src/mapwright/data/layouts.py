@@ -40,6 +40,7 @@ class _Group:
 
     @property
     def says_mask(self) -> bool:
+        """Whether the names of folder or files speak of masks."""
         return bool(_MASK_WORDS.search(self.pattern))
 
 

@@ -123,8 +123,7 @@ def summarize(
     """
     pooled = counts.sum(axis=0)
     constant = constant_baseline(pooled)
-    intervals = bootstrap_interval(counts, cm.iou)
-    mean_interval = bootstrap_interval(counts, cm.mean_iou)
+    intervals, mean_interval = (bootstrap_interval(counts, s) for s in (cm.iou, cm.mean_iou))
     columns = {
         "iou": cm.iou(pooled),
         "f1": cm.f1(pooled),

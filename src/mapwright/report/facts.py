@@ -127,11 +127,12 @@ def _examples(model: Model, dataset: Dataset, scores: Scores) -> list[Comparison
             if index not in shown:
                 shown.add(index)
                 label = f"{title}: {scores.images[index]} ({means[index]:.2f})"
-                rows.append(_compare(model, dataset, scores.images[index], label))
+                rows.append(compare(model, dataset, scores.images[index], label))
     return rows
 
 
-def _compare(model: Model, dataset: Dataset, stem: str, title: str) -> Comparison:
+def compare(model: Model, dataset: Dataset, stem: str, title: str) -> Comparison:
+    """An image beside its truth and the prediction of members that did not learn from it."""
     (item,) = dataset.choose([stem])
     sample = dataset.read(item)
     members = unseen_members(model, item)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -26,14 +25,10 @@ from mapwright.predict.engines import TorchEngine
 from mapwright.predict.pipeline import Tiling, decide, predict_whole
 from mapwright.progress import progress_bar
 from mapwright.training.loop import Record, fit
-from mapwright.training.state import NO_KEEPER, Fitted, Keeper, Rows
+from mapwright.training.state import Fitted, Keeper
 from mapwright.training.transfer import transfer
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # only the command line speaks
-
-
-def _no_record(rows: Rows) -> None:
-    """Keep nothing."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +94,10 @@ class Job:
 def fit_fold(
     job: Job,
     *,
-    title: str = "train",
-    record: Record = _no_record,
-    keeper: Keeper = NO_KEEPER,
-    deadline: float = math.inf,
+    title: str,
+    record: Record,
+    keeper: Keeper,
+    deadline: float,
 ) -> tuple[Fitted, StartingWeights]:
     """Train on some images and keep weights by what they score on others.
 
@@ -167,6 +162,7 @@ class _Stopwatch:
     times: list[float] = field(default_factory=list)
 
     def advance(self, amount: float = 1.0, note: str | None = None) -> None:
+        """Note the moment; being told of no step done is no step."""
         if amount:
             self.times.append(time.monotonic())
 
@@ -200,12 +196,11 @@ def measure(job: Job, seconds: float) -> Speed:
     probe = replace(job, plan=plan, val=())
     model, _ = probe.build()
     warm = plan.model_copy(update={"steps": _WARM_UP})
-    fit(model, probe.tiles().draw, warm, probe.fabric(), progress=watch)
+    fit(model, probe.tiles().draw, warm, probe.fabric(), progress=_Stopwatch())
     began = time.monotonic()
     deadline = began + seconds * 0.8
     fit(model, probe.tiles().draw, plan, probe.fabric(), progress=watch, deadline=deadline)
-    steps = np.diff([began, *(moment for moment in watch.times if moment > began)])
-    step = float(np.mean(steps))
+    step = (watch.times[-1] - began) / len(watch.times)
     image = job.cache.read(job.train[0]).image
     engine = TorchEngine([model], len(job.dataset.spec.classes), device=job.hardware.device)
     tiling = Tiling(plan.tile, plan.overlap)
