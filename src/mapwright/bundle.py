@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -19,6 +20,7 @@ from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
+from mapwright.data.blocks import parse_name
 from mapwright.data.config import Config
 from mapwright.data.fingerprint import Fingerprint
 from mapwright.data.spec import DatasetSpec
@@ -29,6 +31,7 @@ from mapwright.models.build import STRIDE, build_model
 from mapwright.models.inputs import Inputs, SegmentationModel
 from mapwright.models.weights import StartingWeights
 from mapwright.plan import Plan
+from mapwright.types import Window
 
 FORMAT = 1
 """Version of the header; a newer file is refused by older software."""
@@ -56,7 +59,7 @@ class History(Config):
     Args:
         created: Date and time, ISO 8601, UTC.
         folds: What each member learnt from and was validated on.
-        images: SHA-256 of each image, by stem: tells whether an image was learnt from.
+        images: SHA-256 of the file of each image, or part of one, that a fold names.
         ancestors: SHA-256 of the images that the models it started from had learnt from.
         weights_source: What the networks started from.
         weights_reason: Why.
@@ -88,9 +91,38 @@ class History(Config):
     hardware: str
 
     @cached_property
-    def learnt(self) -> tuple[frozenset[str], ...]:
-        """For each member, SHA-256 of the images that it learnt from."""
-        return tuple(frozenset(self.images[stem] for stem in fold.train) for fold in self.folds)
+    def learnt(self) -> tuple[Seen, ...]:
+        """For each member, the images, and the parts of them, that it learnt from."""
+        return tuple(self._seen(fold.train) for fold in self.folds)
+
+    @cached_property
+    def validated(self) -> Seen:
+        """The images, and the parts of them, that some member was validated on."""
+        return self._seen([name for fold in self.folds for name in fold.val])
+
+    def _seen(self, names: Sequence[str]) -> Seen:
+        seen: dict[str, list[Window | None]] = defaultdict(list)
+        for name in names:
+            seen[self.images[name]].append(parse_name(name)[1])
+        return Seen({digest: tuple(windows) for digest, windows in seen.items()})
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Images known by their content, whole or in part.
+
+    Args:
+        windows: SHA-256 of the image file -> its parts; None = all of it.
+    """
+
+    windows: Mapping[str, tuple[Window | None, ...]]
+
+    def meets(self, digest: str, window: Window | None) -> bool:
+        """Whether a pixel of an image, or of a part of it, is among these."""
+        return any(
+            one is None or window is None or one.meets(window)
+            for one in self.windows.get(digest, ())
+        )
 
 
 @dataclass(frozen=True)
@@ -126,7 +158,8 @@ class Bundle:
             place for place, number in enumerate(members) if number in history.cut_short
         )
         fewer = history.model_copy(update=update)
-        fewer.__dict__.pop("learnt", None)  # a copy brings along what was worked out before
+        for known in ("learnt", "validated"):  # a copy brings along what was worked out before
+            fewer.__dict__.pop(known, None)
         return replace(
             self, members=tuple(self.members[number] for number in members), history=fewer
         )

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mapwright.data.dataset import Dataset, Item, Sample
+from mapwright.bundle import Seen
+from mapwright.data.dataset import Dataset, Item
+from mapwright.data.tiles import SampleCache
 from mapwright.errors import DatasetError
 from mapwright.metrics import confusion as cm
 from mapwright.metrics.summary import Scores, summarize
@@ -24,6 +27,8 @@ from mapwright.predict.model import Model
 from mapwright.predict.pipeline import decide
 from mapwright.progress import progress_bar
 from mapwright.types import IGNORE, Counts
+
+_SMALL = 2**29  # bytes; an image with more is read window by window
 
 Split = Literal["val", "train", "all"]
 """Which of the labelled images to score."""
@@ -86,26 +91,33 @@ def tally(model: Model, dataset: Dataset, items: Sequence[Item]) -> list[Tally]:
         for item in items:
             unseen = unseen_members(model, item)
             fit = models.setdefault(unseen, model.only(unseen) if unseen else model)
-            tallies.append(_count(fit, dataset.read(item), item.stem))
+            tallies.append(_count(fit, dataset, item))
             progress.advance(note=item.stem)
     return tallies
 
 
 def unseen_members(model: Model, item: Item) -> tuple[int, ...]:
-    """Members of an ensemble that did not learn from an image, by its content."""
+    """Members of an ensemble that learnt from no pixel of an image, or of a part of one."""
     digest = item.digest()
-    return tuple(k for k, seen in enumerate(model.bundle.history.learnt) if digest not in seen)
+    learnt = model.bundle.history.learnt
+    return tuple(k for k, seen in enumerate(learnt) if not seen.meets(digest, item.window))
 
 
-def _count(model: Model, sample: Sample, stem: str) -> Tally:
-    probabilities = model.probabilities(sample.image)
-    classes = len(probabilities)
-    unseen = np.isnan(sample.image).any(axis=0) & (sample.labels != IGNORE)
-    missed = np.bincount(sample.labels[unseen], minlength=classes)
-    if classes == 2:
-        return Tally(stem, histogram(sample.mask, probabilities[1]), missed)
-    guess = decide(probabilities, 0.5)
-    return Tally(stem, cm.confusion(sample.mask, guess, classes), missed)
+def _count(model: Model, dataset: Dataset, item: Item) -> Tally:
+    """Predict an item in strips, so that memory does not grow with it."""
+    classes = len(dataset.spec.classes)
+    binary = classes == 2
+    counts = np.zeros((2, BINS + 1) if binary else (classes, classes), np.int64)
+    missed = np.zeros(classes, np.int64)
+    cache = SampleCache(dataset, _SMALL)
+    for sample, probabilities in model.samples(partial(cache.read, item), dataset.size(item)):
+        if binary:
+            counts += histogram(sample.mask, probabilities[1])
+        else:
+            counts += cm.confusion(sample.mask, decide(probabilities, 0.5), classes)
+        unseen = np.isnan(sample.image).any(axis=0) & (sample.labels != IGNORE)
+        missed += np.bincount(sample.labels[unseen], minlength=classes)
+    return Tally(item.stem, counts, missed)
 
 
 def score_folds(
@@ -154,14 +166,16 @@ def choose_items(model: Model, dataset: Dataset, split: Split) -> tuple[tuple[It
     """
     history = model.bundle.history
     digests = {item.stem: item.digest() for item in dataset.labelled}
-    val = {history.images[stem] for fold in history.folds for stem in fold.val}
     known = any(digest in history.images.values() for digest in digests.values())
-    wanted = {
-        "val": val if known else set(digests.values()),
-        "train": {digest for seen in history.learnt for digest in seen} - val,
-        "all": set(digests.values()),
-    }[split]
-    chosen = tuple(item for item in dataset.labelled if digests[item.stem] in wanted)
+    whole = dataset.labelled
+    if split == "all" or (split == "val" and not known):
+        chosen = whole
+    elif split == "val":
+        chosen = _parts(whole, digests, [history.validated])
+    else:
+        held = history.validated
+        parts = _parts(whole, digests, history.learnt)
+        chosen = tuple(i for i in parts if not held.meets(digests[i.scene], i.window))
     if not chosen:
         raise DatasetError(
             f"no labelled image belongs to the split {split!r} of this model",
@@ -169,18 +183,32 @@ def choose_items(model: Model, dataset: Dataset, split: Split) -> tuple[tuple[It
             expected="at least one",
             fix="choose --split all",
         )
-    return chosen, _caveats(model, [digests[item.stem] for item in chosen], known)
+    return chosen, _caveats(model, chosen, known)
 
 
-def _caveats(model: Model, digests: Sequence[str], known: bool) -> str:
+def _parts(
+    items: Sequence[Item], digests: Mapping[str, str], seen: Sequence[Seen]
+) -> tuple[Item, ...]:
+    """The images, or parts of them, that some of `seen` hold."""
+    found: dict[str, Item] = {}
+    for item in items:
+        for entry in seen:
+            for window in entry.windows.get(digests[item.stem], ()):
+                part = item.part(window) if window else item
+                found[part.stem] = part
+    return tuple(found.values())
+
+
+def _caveats(model: Model, items: Sequence[Item], known: bool) -> str:
     """What makes scores on these images look better than they are, in words."""
     history = model.bundle.history
     notes = [] if known else ["the model has seen none of these images"]
-    learnt = sum(all(digest in seen for seen in history.learnt) for digest in digests)
+    learnt = sum(not unseen_members(model, item) for item in items)
     if learnt:
-        notes.append(f"{learnt} of {len(digests)} images were learnt from: the scores flatter")
+        notes.append(f"{learnt} of {len(items)} images were learnt from: the scores flatter")
     elif known and len(history.folds) > 1 and len(model.bundle.spec.classes) == 2:
         notes.append("the decision threshold was tuned on these images: they flatter slightly")
+    digests = [item.digest() for item in items]
     return "; ".join(filter(None, [*notes, ancestry_note(history.ancestors, digests)]))
 
 

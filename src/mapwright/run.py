@@ -12,7 +12,7 @@ from mapwright.apply import MODEL_NAME, load
 from mapwright.data.dataset import Dataset
 from mapwright.data.describe import open_dataset
 from mapwright.data.fingerprint import Fingerprint, survey
-from mapwright.data.splits import make_splits
+from mapwright.data.splits import Splits, make_splits, read_splits
 from mapwright.errors import DatasetError, OutputError, SettingError
 from mapwright.io.files import require_new
 from mapwright.metrics.summary import Scores
@@ -59,13 +59,13 @@ def train_on(dataset: Dataset, out: str | Path | None, options: Options) -> Run:
             "nothing says which training to resume", where="--resume", expected="-o RUN as well"
         )
     require_masks(dataset)
-    splits = make_splits([i.stem for i in dataset.labelled], dataset.spec.split, options.folds)
+    splits = _splits(dataset, options)
     folder = Path(out) if out else _free_name(dataset.spec.name)
     if not options.resume:
         require_new(folder)
     elif (folder / MODEL_NAME).exists():  # written last, and whole
-        return _finished(folder, dataset)
-    story = Story(dataset, folder, options, splits, survey(dataset, dataset.labelled))
+        return _finished(folder, dataset, splits)
+    story = Story(dataset, folder, options, splits, survey(dataset, dataset.choose(splits.names)))
     story.open()
     members = [story.fit(number) for number in range(len(splits.folds))]
     return story.close(members, time.monotonic() - began)
@@ -78,10 +78,24 @@ def plan_for(dataset: Dataset, options: Options) -> tuple[PlanWithReasons, Finge
         MapwrightError: Something about the data or the settings is wrong.
     """
     require_masks(dataset)
-    splits = make_splits([i.stem for i in dataset.labelled], dataset.spec.split, options.folds)
-    records = survey(dataset, dataset.labelled)
+    splits = _splits(dataset, options)
+    records = survey(dataset, dataset.choose(splits.names))
     story = Story(dataset, Path(), options, splits, records)
     return story.planned(), story.fingerprint
+
+
+def _splits(dataset: Dataset, options: Options) -> Splits:
+    """The divisions that were drawn before, or new ones."""
+    if options.splits is None:
+        names = [item.stem for item in dataset.units]
+        return make_splits(names, dataset.spec.split, options.folds)
+    splits = read_splits(options.splits)
+    unlabelled = [item.stem for item in dataset.choose(splits.names) if not item.mask]
+    if unlabelled:
+        raise DatasetError(
+            f"{unlabelled[0]!r} has no mask", where=options.splits, expected="labelled images only"
+        )
+    return splits
 
 
 def require_masks(dataset: Dataset) -> None:
@@ -95,10 +109,10 @@ def require_masks(dataset: Dataset) -> None:
         )
 
 
-def _finished(folder: Path, dataset: Dataset) -> Run:
+def _finished(folder: Path, dataset: Dataset, splits: Splits) -> Run:
     """A run that was finished before it was resumed, if it is one of these data."""
     model = load(folder)
-    same = model.bundle.history.images == dataset.digests(dataset.labelled)
+    same = model.bundle.history.images == dataset.digests(dataset.choose(splits.names))
     if not same or model.bundle.spec != dataset.spec:
         raise OutputError(
             "the folder holds a finished training on other data",

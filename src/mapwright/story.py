@@ -18,7 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
+from numpy.typing import NDArray
 
 from mapwright.apply import MODEL_NAME
 from mapwright.bundle import Bundle, Decision, History, save_bundle
@@ -79,6 +81,7 @@ class Options:
         resume: Go on where an interrupted training in the same folder stands.
         began: `time.monotonic()` at which the budget began; None = now.
         reserve: Seconds of the budget to leave for what comes after training.
+        splits: A `splits.json` to use again instead of drawing; its folds count.
     """
 
     folds: int = 1
@@ -88,6 +91,7 @@ class Options:
     resume: bool = False
     began: float | None = None
     reserve: float = 0.0
+    splits: Path | None = None
 
 
 @dataclass
@@ -120,8 +124,8 @@ class Story:
         self._splits, self._records = splits, records
         self._hardware = detect_hardware()
         self._cache = SampleCache(dataset, psutil.virtual_memory().available // _CACHE_SHARE)
-        self._images = dataset.digests(dataset.labelled)
-        self.fingerprint = self._merge([item.stem for item in dataset.labelled])
+        self._images = dataset.digests(dataset.choose(splits.names))
+        self.fingerprint = self._merge((*splits.folds[0].train, *splits.folds[0].val))
         self._planned = self._plan()
         self._speed: Speed | None = None
         self._rows: dict[int, Rows] = {}
@@ -194,6 +198,11 @@ class Story:
             return replace(scores, note=caveat), 0.5
         return replace(scores, note="; ".join(filter(None, [scores.note, caveat]))), threshold
 
+    @property
+    def _folds(self) -> int:
+        """Number of folds; 0 = nothing is held out."""
+        return len(self._splits.folds) if self._splits.folds[0].val else 0
+
     def _plan(self) -> PlanWithReasons:
         settings = dict(self._options.settings or {})
         parent = self._options.parent
@@ -204,7 +213,7 @@ class Story:
             self.fingerprint,
             self._hardware,
             settings,
-            folds=self._options.folds,
+            folds=self._folds,
             memory=memory_of(self._dataset.spec, self.fingerprint),
         )
 
@@ -230,12 +239,12 @@ class Story:
     def _what_counts(self) -> dict[str, Any]:
         """What a resumed training must share with the interrupted one, as JSON-able values."""
         options = self._options
-        masks = {item.stem: item.mask_digest() for item in self._dataset.labelled}
+        masks = {i.stem: self._dataset.mask_digest(i) for i in self._dataset.labelled}
         told = {
             "images": self._images,
             "masks": masks,
             "dataset.toml": self._dataset.spec.plain(),
-            "--folds": options.folds,
+            "--folds": self._folds,
             "--set": dict(options.settings or {}),
             "--budget": options.budget is not None,
             "--from": options.parent.bundle.history.plain() if options.parent else None,
@@ -255,7 +264,7 @@ class Story:
             fingerprint=self._merge(fold.train),
             hardware=self._hardware,
             parent=parent.bundle if parent else None,
-            holders=self._holders(fold.train),
+            places=self._places(fold.train),
         )
         deadline = math.inf
         by_hand = "steps" in (self._options.settings or {})
@@ -310,12 +319,13 @@ class Story:
         if self._options.parent is None:
             return ()
         history = self._options.parent.bundle.history
-        return tuple(sorted({*history.ancestors, *(d for seen in history.learnt for d in seen)}))
+        learnt = {digest for seen in history.learnt for digest in seen.windows}
+        return tuple(sorted({*history.ancestors, *learnt}))
 
-    def _holders(self, stems: Sequence[str]) -> list[list[int]]:
-        """Positions of the images that hold each class."""
+    def _places(self, names: Sequence[str]) -> list[list[NDArray[np.int64]]]:
+        """For each class, where some of its pixels lie in each image."""
         return [
-            [place for place, stem in enumerate(stems) if self._records[stem].classes[index]]
+            [self._records[name].places[index] for name in names]
             for index in range(len(self._dataset.spec.classes))
         ]
 

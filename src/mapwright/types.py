@@ -73,6 +73,19 @@ class Window(NamedTuple):
         right = min(self.col + self.width, width)
         return Window(row, col, max(bottom - row, 0), max(right - col, 0))
 
+    def meets(self, other: Window, buffer: int = 0) -> bool:
+        """Whether two windows of one image share a pixel, or come nearer than `buffer` pixels."""
+        return (
+            self.row < other.row + other.height + buffer
+            and other.row < self.row + self.height + buffer
+            and self.col < other.col + other.width + buffer
+            and other.col < self.col + self.width + buffer
+        )
+
+    def moved(self, row: int, col: int) -> Window:
+        """The same size, `row` and `col` further."""
+        return Window(self.row + row, self.col + col, self.height, self.width)
+
     def cut(self, array: NDArray[_T], outside: float) -> NDArray[_T]:
         """Cut this window from (..., H, W); what lies outside the array becomes `outside`."""
         whole = np.full((*array.shape[:-2], self.height, self.width), outside, array.dtype)

@@ -4,14 +4,10 @@ import numpy as np
 import pytest
 
 from builders import make_dataset, make_spec, rectangles, write_png, write_tiff
-from mapwright.data.dataset import (
-    Dataset,
-    band_indices,
-    match_files,
-    natural_key,
-    read_bands,
-    read_mask_values,
-)
+from mapwright.data.bands import ImageReader, band_indices
+from mapwright.data.dataset import Dataset
+from mapwright.data.masks import read_mask_values
+from mapwright.data.patterns import match_files, natural_key
 from mapwright.errors import DatasetError, ImageFileError
 from mapwright.io.raster import inspect
 from mapwright.types import IGNORE, Window
@@ -206,20 +202,20 @@ def test_bands_are_found_by_name_in_whatever_order(tmp_path: Path) -> None:
         ([], [0, 1, 2]),
     ):
         path = write_tiff(tmp_path / "a.tif", pixels, descriptions=names)
-        assert read_bands(spec, path).pixels[:, 0, 0].tolist() == order
+        assert ImageReader(spec).read(path).pixels[:, 0, 0].tolist() == order
 
 
 def test_a_name_is_found_among_more_bands(tmp_path: Path) -> None:
     pixels = np.arange(4, dtype=np.uint8).repeat(4).reshape(4, 2, 2)
     names = ["nir", "blue", "red", "green"]
     path = write_tiff(tmp_path / "a.tif", pixels, descriptions=names, photometric="minisblack")
-    assert band_indices(make_spec(), inspect(path)) == (3, 4, 2)
+    assert band_indices(make_spec().used, inspect(path)) == (3, 4, 2)
 
 
 def test_a_band_that_is_not_there_is_named(tmp_path: Path) -> None:
     path = write_png(tmp_path / "a.png", np.zeros((2, 2), np.uint8))
     with pytest.raises(ImageFileError, match=r"band 2 \(green\) does not exist[\s\S]*a\.png"):
-        read_bands(make_spec(), path)
+        ImageReader(make_spec()).read(path)
 
 
 def test_a_window_of_an_image(tmp_path: Path) -> None:
@@ -233,7 +229,7 @@ def test_a_window_of_an_image(tmp_path: Path) -> None:
 def test_a_digest_follows_the_image_and_one_of_its_own_the_mask(tmp_path: Path) -> None:
     dataset = Dataset(make_dataset(tmp_path, count=3, bands=3, masks=2), make_spec())
     before = dataset.digests(dataset.items)
-    masks = [item.mask_digest() for item in dataset.items]
+    masks = [dataset.mask_digest(item) for item in dataset.items]
     assert list(before) == ["00", "01", "02"]
     assert len(set(before.values())) == 3
     assert dataset.digests(dataset.items) == before
@@ -241,6 +237,6 @@ def test_a_digest_follows_the_image_and_one_of_its_own_the_mask(tmp_path: Path) 
     write_png(tmp_path / "images" / "02.png", np.zeros((3, 64, 64), np.uint8))
     after = dataset.digests(dataset.items)
     assert [stem for stem in before if before[stem] != after[stem]] == ["02"]
-    changed = [item.mask_digest() for item in dataset.items]
+    changed = [dataset.mask_digest(item) for item in dataset.items]
     assert [old != new for old, new in zip(masks, changed, strict=True)] == [True, False, False]
     assert masks[2] == ""

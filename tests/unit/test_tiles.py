@@ -7,15 +7,15 @@ import torch
 from builders import make_dataset, make_spec, write_png
 from mapwright.data.dataset import Dataset, Item, Sample
 from mapwright.data.tiles import SampleCache, TrainingTiles
-from mapwright.types import IGNORE
+from mapwright.types import IGNORE, Window
 
 
 class CountingDataset(Dataset):
     """Notes what is read."""
 
-    def read(self, item: Item) -> Sample:
+    def read(self, item: Item, window: Window | None = None) -> Sample:
         self.__dict__.setdefault("seen", []).append(item.stem)
-        return super().read(item)
+        return super().read(item, window)
 
 
 @pytest.fixture
@@ -118,16 +118,16 @@ def test_the_cache_reads_each_image_once_while_there_is_room(dataset: CountingDa
     assert dataset.__dict__["seen"] == ["00", "01", "02", "03"]
 
 
-@pytest.mark.parametrize("room", [0, 1])
-def test_the_cache_forgets_what_was_used_longest_ago(dataset: CountingDataset, room: int) -> None:
+def test_what_finds_no_room_in_the_cache_is_read_by_window(dataset: CountingDataset) -> None:
     a, b, c = dataset.items[:3]
     one = 64 * 64 * (3 * 4 + 2)
-    cache = SampleCache(dataset, 2 * one if room else 0)
-    for item in (a, b, a, c, a, b):
-        np.testing.assert_array_equal(cache.read(item).labels, Dataset.read(dataset, item).labels)
-    assert dataset.__dict__["seen"] == (
-        ["00", "01", "02", "01"] if room else ["00", "01", "00", "02", "00", "01"]
-    )
+    cache, window = SampleCache(dataset, 2 * one), Window(-3, 40, 20, 30)
+    for item in (a, b, c, a, b, c):
+        part = cache.read(item, window)
+        whole = Dataset.read(dataset, item).cut(window)
+        for got, wanted in zip(vars(part).values(), vars(whole).values(), strict=True):
+            np.testing.assert_array_equal(got, wanted)
+    assert dataset.__dict__["seen"] == ["00", "01", "02", "02"]
 
 
 def test_rare_classes_get_their_share_of_tiles(tmp_path: Path) -> None:
@@ -138,7 +138,7 @@ def test_rare_classes_get_their_share_of_tiles(tmp_path: Path) -> None:
             mask[40, 50] = 255
         write_png(root / "masks" / f"{stem}.png", mask)
     dataset = Dataset(root, make_spec((0,), (255,)))
-    sizes = [(64, 64)] * 4
+    sizes, nothing = [(64, 64)] * 4, np.zeros(0, np.int64)
 
     def share(rare: float) -> float:
         drawn = TrainingTiles(
@@ -150,7 +150,7 @@ def test_rare_classes_get_their_share_of_tiles(tmp_path: Path) -> None:
             batch=200,
             seed=0,
             rare=rare,
-            classes=[[0, 1, 2, 3], [2]],
+            places=[[np.arange(4096)] * 4, [nothing, nothing, np.array([40 * 64 + 50]), nothing]],
         ).draw(0)
         return float((drawn.mask == 1).any(dim=(1, 2)).float().mean())
 

@@ -2,43 +2,53 @@
 
 from __future__ import annotations
 
-import hashlib
-import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
 import numpy as np
+from odc.geo.geobox import GeoBox
 
-from mapwright.data.config import nearest
+from mapwright.data.bands import ImageReader
+from mapwright.data.blocks import block_name, cut, parse_name
+from mapwright.data.masks import MaskSource, file_digest, mask_source
+from mapwright.data.patterns import match_files, perhaps
 from mapwright.data.spec import DatasetSpec
-from mapwright.errors import DatasetError, ImageFileError
-from mapwright.io.raster import SUFFIXES, Raster, RasterInfo, inspect, read_raster
-from mapwright.types import IGNORE, ClassIndex, Image, Pixels, Window
+from mapwright.errors import DatasetError
+from mapwright.io.raster import Raster, RasterInfo, place_window
+from mapwright.types import IGNORE, ClassIndex, Image, Window
 
 
 @dataclass(frozen=True)
 class Item:
-    """An image and its mask.
+    """An image and its mask, or a part of both.
 
     Args:
-        stem: What the `*` of the pattern stands for; the same for image and mask.
+        stem: What the `*` of the pattern stands for; the same for image and mask. Of a part,
+            followed by its rows and columns: `scene[0:256,512:768]`.
         image: The image file.
-        mask: The mask file, or None for an image that is only for prediction.
+        mask: The file that holds the mask, or None for an image that is only for prediction.
+        window: The part of the image; None = all of it.
     """
 
     stem: str
     image: Path
     mask: Path | None
+    window: Window | None = None
+
+    @property
+    def scene(self) -> str:
+        """The stem of the whole image."""
+        return parse_name(self.stem)[0] if self.window else self.stem
+
+    def part(self, window: Window) -> Item:
+        """A part of the image."""
+        return replace(self, stem=block_name(self.scene, window), window=window)
 
     def digest(self) -> str:
         """SHA-256 of the image file: whether a model has seen it does not depend on its mask."""
-        return _file_digest(self.image)
-
-    def mask_digest(self) -> str:
-        """SHA-256 of the mask file; an empty text without one."""
-        return _file_digest(self.mask) if self.mask else ""
+        return file_digest(self.image)
 
 
 @dataclass(frozen=True)
@@ -54,6 +64,14 @@ class Sample:
     image: Image
     mask: ClassIndex
     labels: ClassIndex
+
+    def cut(self, window: Window) -> Sample:
+        """A part of it; what lies outside is invalid and unlabelled."""
+        return Sample(
+            window.cut(self.image, np.nan),
+            window.cut(self.mask, IGNORE),
+            window.cut(self.labels, IGNORE),
+        )
 
 
 @dataclass(frozen=True)
@@ -90,7 +108,7 @@ class Dataset:
             raise DatasetError(
                 f"there is no image {stem!r} to exclude",
                 where=self.root / self.spec.images,
-                fix=_perhaps(stem, list(images)),
+                fix=perhaps(stem, list(images)),
             )
         stems = [stem for stem in images if stem not in out]
         return tuple(Item(stem, images[stem], masks.get(stem)) for stem in stems)
@@ -98,15 +116,34 @@ class Dataset:
     @cached_property
     def _files(self) -> tuple[dict[str, Path], dict[str, Path]]:
         """Images and masks by stem; a file that the mask pattern takes is no image."""
-        masks = match_files(self.root, self.spec.masks) if self.spec.masks else {}
-        taken = set(masks.values())
         images = match_files(self.root, self.spec.images)
+        masks = self._masks.find(images)
+        kind = self.spec.mask.source
+        taken = set(masks.values()) if kind in ("file", "colors") else set()
         return {s: path for s, path in images.items() if path not in taken}, masks
+
+    @cached_property
+    def _masks(self) -> MaskSource:
+        return mask_source(self.root, self.spec)
+
+    @cached_property
+    def _reader(self) -> ImageReader:
+        return ImageReader(self.spec)
 
     @property
     def labelled(self) -> tuple[Item, ...]:
         """The images with a mask."""
         return tuple(item for item in self.items if item.mask)
+
+    @cached_property
+    def units(self) -> tuple[Item, ...]:
+        """What a split divides: the labelled images, or the blocks that they are cut into."""
+        side = self.spec.split.block
+        if self.spec.split.by != "block" or side is None:
+            return self.labelled
+        return tuple(
+            item.part(window) for item in self.labelled for window in cut(*self.size(item), side)
+        )
 
     @property
     def unlabelled(self) -> tuple[Item, ...]:
@@ -119,173 +156,86 @@ class Dataset:
         images, masks = self._files
         return tuple(path for stem, path in masks.items() if stem not in images)
 
-    def choose(self, stems: Sequence[str]) -> tuple[Item, ...]:
-        """The items with these stems, in this order.
+    def choose(self, names: Sequence[str]) -> tuple[Item, ...]:
+        """The images, or parts of images, with these names, in this order.
 
         Raises:
-            DatasetError: A stem is not there.
+            DatasetError: A name is not there.
         """
         known = {item.stem: item for item in self.items}
-        for stem in stems:
-            if stem not in known:
+        chosen = []
+        for name in names:
+            scene, window = (name, None) if name in known else parse_name(name)
+            if scene not in known:
                 raise DatasetError(
-                    f"there is no image {stem!r}",
+                    f"there is no image {scene!r}",
                     where=self.root / self.spec.images,
-                    fix=_perhaps(stem, list(known)),
+                    fix=perhaps(scene, list(known)),
                 )
-        return tuple(known[stem] for stem in stems)
+            chosen.append(known[scene].part(window) if window else known[scene])
+        return tuple(chosen)
 
     def info(self, item: Item) -> RasterInfo:
         """What the image file of an item says of itself."""
-        return inspect(item.image)
+        return self._reader.info(item.image)
+
+    def size(self, item: Item) -> tuple[int, int]:
+        """Height and width of an item, in pixels."""
+        return (item.window.height, item.window.width) if item.window else self.info(item).size
+
+    def geobox(self, item: Item) -> GeoBox:
+        """Shape, transform and CRS of an item."""
+        whole = self.info(item).geobox
+        return place_window(whole, item.window, self.size(item)) if item.window else whole
 
     def read_image(self, item: Item, window: Window | None = None) -> Raster:
-        """The used bands of an image; see `read_raster`."""
-        return read_bands(self.spec, item.image, window)
+        """The used bands of an item; see `read_raster`.
 
-    def read(self, item: Item) -> Sample:
-        """An image and its mask.
+        Args:
+            item: Which.
+            window: A part of it, counted from the item's own corner; None = all of it. What lies
+                outside of the item is invalid.
+        """
+        if item.window is None:
+            return self._reader.read(item.image, window)
+        wanted = window or Window(0, 0, *self.size(item))
+        raster = self._reader.read(item.image, wanted.moved(*item.window[:2]))
+        inside = Window(0, 0, *self.size(item)).moved(-wanted.row, -wanted.col)
+        own = inside.clip(*raster.valid.shape)
+        valid = np.zeros_like(raster.valid)
+        valid[own.slices] = raster.valid[own.slices]
+        return replace(raster, valid=valid)
+
+    def read(self, item: Item, window: Window | None = None) -> Sample:
+        """An item and its mask, or a part of both; see `read_image`.
 
         Raises:
             ImageFileError: Unreadable, of different size, or the mask holds undeclared values.
         """
-        assert item.mask is not None, f"{item.stem} has no mask"
-        raster = self.read_image(item)
-        labels = self.read_mask(item)
-        if labels.shape != raster.valid.shape:
-            raise ImageFileError(
-                f"the mask is {_size(labels.shape)}, its image {_size(raster.valid.shape)}",
-                where=item.mask,
-                expected=f"one mask pixel for each pixel of {item.image.name}",
-                fix="use the mask that belongs to this image, at its size",
-            )
+        raster = self.read_image(item, window)
+        labels = self.read_mask(item, window)
         mask = np.where(raster.valid, labels, IGNORE).astype(np.uint8)
         return Sample(raster.masked(), mask, labels)
 
-    def read_mask(self, item: Item) -> ClassIndex:
-        """The mask of an item as (H, W) uint8 class indices."""
+    def read_mask(self, item: Item, window: Window | None = None) -> ClassIndex:
+        """The mask of an item as (H, W) uint8 class indices; `IGNORE` outside of it."""
         assert item.mask is not None, f"{item.stem} has no mask"
-        return self.spec.decode(read_mask_values(item.mask), item.mask)
+        height, width = self.size(item)
+        wanted = window or Window(0, 0, height, width)
+        inside = wanted.clip(height, width)
+        whole = np.full((wanted.height, wanted.width), IGNORE, np.uint8)
+        if not (inside.height and inside.width):
+            return whole
+        offset = item.window[:2] if item.window else (0, 0)
+        values = self._masks.read(item.scene, item.mask, self.info(item), inside.moved(*offset))
+        place = inside.moved(-wanted.row, -wanted.col)
+        whole[place.slices] = self.spec.decode(values, item.mask)
+        return whole
+
+    def mask_digest(self, item: Item) -> str:
+        """SHA-256 of what the mask of an item is made from; an empty text without one."""
+        return self._masks.digest(item.scene, item.mask) if item.mask else ""
 
     def digests(self, items: Sequence[Item]) -> dict[str, str]:
         """SHA-256 of the image file of each item, by stem: says what a model saw."""
         return {item.stem: item.digest() for item in items}
-
-
-def _file_digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def band_indices(spec: DatasetSpec, info: RasterInfo) -> tuple[int, ...]:
-    """Where a file holds the bands that `spec` uses, 1-based.
-
-    A file whose band descriptions hold every name is read by name, in whatever order it has
-    them; one without such names by position; one that has only some of them elsewhere is refused.
-
-    Raises:
-        ImageFileError: A band is missing, or the names contradict the positions.
-    """
-    if set(spec.band_names) <= set(info.descriptions):
-        return tuple(info.descriptions.index(name) + 1 for name in spec.band_names)
-    for band in spec.used:
-        place = info.descriptions.index(band.name) + 1 if band.name in info.descriptions else 0
-        if place and place != band.index:
-            raise ImageFileError(
-                f"the file calls its bands {', '.join(info.descriptions)}",
-                where=info.path,
-                expected=f"{', '.join(spec.band_names)}, in any order, or no names at all",
-                fix="use an image that has these bands, or correct its band descriptions",
-            )
-        if band.index > info.count:
-            raise ImageFileError(
-                f"band {band.index} ({band.name}) does not exist",
-                where=info.path,
-                expected=f"an index from 1 to {info.count}, which is what the file holds",
-                fix="correct the index under [[bands]] in dataset.toml",
-            )
-    return tuple(band.index for band in spec.used)
-
-
-def read_bands(spec: DatasetSpec, path: Path, window: Window | None = None) -> Raster:
-    """Read the bands that `spec` uses from any file, with validity.
-
-    Raises:
-        ImageFileError: Unreadable, or a band is missing.
-    """
-    indices = band_indices(spec, inspect(path))
-    valid = spec.valid
-    return read_raster(path, indices, window=window, nodata=valid.nodata, alpha=valid.alpha)
-
-
-def read_mask_values(path: Path) -> Pixels:
-    """The values of a mask file as they stand there, (H, W).
-
-    A grey picture that was saved as three equal bands counts as one.
-
-    Raises:
-        ImageFileError: Unreadable, or the bands differ.
-    """
-    bands = read_raster(path, alpha=True).pixels
-    holes = bands.dtype.kind == "f"
-    if any(not np.array_equal(bands[0], band, equal_nan=holes) for band in bands[1:]):
-        raise ImageFileError(
-            f"the mask has {len(bands)} bands that differ",
-            where=path,
-            expected="one band of class values",
-            fix="write the mask as a single-band raster",
-        )
-    first: Pixels = bands[0]
-    return first
-
-
-def match_files(root: Path, pattern: str) -> dict[str, Path]:
-    """Files below `root` that match, by what the `*` stands for, in natural order.
-
-    Args:
-        root: The folder.
-        pattern: A relative path with one `*`, which stands for any part of a file name.
-
-    Returns:
-        Stem -> path. `tile_2` comes before `tile_10`.
-
-    Raises:
-        DatasetError: Two files have one stem.
-    """
-    folder, name = (root / pattern).parent, Path(pattern).name
-    head, _, tail = name.partition("*")
-    found: dict[str, Path] = {}
-    for path in folder.glob(name) if folder.is_dir() else ():
-        if not is_image(path):
-            continue
-        stem = path.name[len(head) : len(path.name) - len(tail)]
-        stem = stem if tail else stem.removesuffix(path.suffix)
-        if stem in found:
-            raise DatasetError(
-                f"two files have the stem {stem!r}",
-                where=f"{found[stem]} and {path}",
-                expected="one file for each stem",
-                fix="remove one, or name an ending in the pattern, such as *.tif",
-            )
-        found[stem] = path
-    return dict(sorted(found.items(), key=lambda pair: natural_key(pair[0])))
-
-
-def is_image(path: Path) -> bool:
-    """Whether a file is taken for an image: by its ending, and not hidden."""
-    return path.suffix.lower() in SUFFIXES and path.name[0] != "." and path.is_file()
-
-
-def natural_key(text: str) -> list[tuple[int, str]]:
-    """Sort key that puts numbers in their order."""
-    parts = re.findall(r"[0-9]+|[^0-9]+", text)
-    return [*((int(p), "") if p[0] in "0123456789" else (-1, p) for p in parts), (-2, text)]
-
-
-def _perhaps(word: str, choices: list[str]) -> str:
-    guess = nearest(word, choices)
-    return f"perhaps {guess!r} is meant" if guess else "look at the names in the folder"
-
-
-def _size(shape: tuple[int, ...]) -> str:
-    return f"{shape[0]} x {shape[1]} pixels"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -11,16 +12,15 @@ from typing import Any, TypeVar
 import numpy as np
 from scipy.ndimage import maximum_filter, minimum_filter
 
-from mapwright.data.dataset import Dataset, match_files, read_mask_values
-from mapwright.data.layouts import find_layout
+from mapwright.data.dataset import Dataset
+from mapwright.data.layouts import Layout, Reasons, find_layout
+from mapwright.data.masks import read_mask_values
+from mapwright.data.patterns import match_files
 from mapwright.data.spec import FILE_NAME, DatasetSpec
 from mapwright.errors import DatasetError, ImageFileError
 from mapwright.io.raster import RasterInfo, inspect, read_raster
 
 _T = TypeVar("_T")
-
-Reasons = dict[str, str]
-"""Key of `dataset.toml`, such as `mask.threshold` -> why it has this value."""
 
 _LOOK_AT = 200  # files; more would make `init` slow on a large folder and change no guess
 _SOFT_SHARE = 0.8  # a mask is soft only if its two extremes hold this share of all pixels
@@ -28,6 +28,9 @@ _SOFT_RANGE = 255  # and its values use a full byte
 _FEW = 16  # up to so many values may be class codes, so where they lie is looked at
 _EDGE_SHARE = 0.9  # of the pixels between the extremes must lie on edges
 _MAX_DISTINCT = 64  # more distinct values than this are no class codes
+_ENOUGH_IMAGES = 5  # labelled images; fewer are cut into blocks
+_BLOCKS, _LEAST_BLOCK, _MOST_BLOCK = 25, 64, 1024  # how many in all, and their side in pixels
+_LONGEST_NAME = 32  # characters; what is longer tells how a band was made, not its name
 _ALPHA_SHARE = 0.5  # an alpha band is opaque on at least this share of pixels that are not 0
 
 PALETTE = (
@@ -78,18 +81,18 @@ def describe(root: Path) -> Description:
     require_folder(root)
     layout, reasons = find_layout(root)
     images = match_files(root, layout.images)
-    masks = match_files(root, layout.masks)
+    masks = match_files(root, layout.masks or "*") if layout.source == "file" else {}
     taken = set(masks.values())
     images = {stem: path for stem, path in images.items() if path not in taken}
     name = root.resolve().name
     bands, alpha, nodata = _guess_bands(list(images.values()), reasons)
-    classes, mask = _guess_classes(list(masks.values()), name, reasons)
-    alone = [stem for stem in images if stem not in masks]
+    classes, mask = _guess_masks(layout, list(masks.values()), name, reasons)
+    alone = [stem for stem in images if stem not in masks] if masks else []
     if alone:
         shown = ", ".join(alone[:8]) + (", ..." if len(alone) > 8 else "")
         reasons["images"] += f"; {len(alone)} have no mask and are for prediction: {shown}"
     reasons["name"] = "the name of the folder"
-    reasons["split"] = "one image in five validates; every image is a scene of its own"
+    labelled = [path for stem, path in images.items() if stem in masks or not masks]
     spec = {
         "name": name,
         "images": layout.images,
@@ -98,9 +101,39 @@ def describe(root: Path) -> Description:
         "classes": classes,
         "mask": mask,
         "valid": {"nodata": nodata, "alpha": alpha},
-        "split": {"by": "scene", "val": 0.2, "seed": 0},
+        "split": layout.split or _guess_split(labelled, reasons),
     }
     return Description(DatasetSpec.parse(spec, f"the guesses for {root}"), reasons)
+
+
+def _guess_masks(
+    layout: Layout, paths: Sequence[Path], name: str, reasons: Reasons
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    """Class table and [mask] table."""
+    if layout.source == "file":
+        return _guess_classes(paths, name, reasons)
+    positive = _singular(name)
+    reasons["classes"] = f"inside and outside of an object; {positive!r} is named after the folder"
+    return _two_classes(0, 1, positive), {"source": layout.source}
+
+
+def _guess_split(images: Sequence[Path], reasons: Reasons) -> dict[str, Any]:
+    """Whole images when there are enough, else blocks of them."""
+    if len(images) >= _ENOUGH_IMAGES:
+        reasons["split"] = "one image in five validates; every image is a scene of its own"
+        return {"by": "scene", "val": 0.2, "seed": 0}
+    pixels = sum(info.size[0] * info.size[1] for info in _readable(inspect, images))
+    side = round(math.sqrt(pixels / _BLOCKS) / 32) * 32
+    if side < _LEAST_BLOCK:
+        reasons["split"] = "few and small images: every image is a scene of its own"
+        return {"by": "scene", "val": 0.2, "seed": 0}
+    side = min(side, _MOST_BLOCK)
+    reasons["split"] = (
+        f"{len(images)} with a mask: too few to hold whole images out. They are cut into blocks of "
+        f"about {side} pixels, and one block in five validates"
+    )
+    reasons["split.buffer"] = "neighbouring pixels are alike: training keeps this far away"
+    return {"by": "block", "val": 0.2, "seed": 0, "block": side, "buffer": side // 8}
 
 
 def require_folder(root: Path) -> None:
@@ -177,7 +210,10 @@ def _alpha_is_validity(infos: Sequence[RasterInfo], reasons: Reasons) -> bool:
 
 
 def _band_names(info: RasterInfo, alpha: bool, reasons: Reasons) -> list[str]:
-    named = [name if name != "alpha" or alpha else "" for name in info.names]
+    named = [
+        name if (name != "alpha" or alpha) and len(name) <= _LONGEST_NAME else ""
+        for name in info.names
+    ]
     colours = info.count - int(alpha)
     if all(named):
         reasons["bands"] = "names as the files give them"
@@ -236,6 +272,8 @@ def _guess_classes(
     paths: Sequence[Path], name: str, reasons: Reasons
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Class table and [mask] table, from the values that the masks hold."""
+    if _colour_coded(paths):
+        return _guess_colors(_spread(paths), reasons)
     found = _mask_values(_spread(paths))
     values = sorted(found.counts)
     positive = _singular(name)
@@ -262,6 +300,45 @@ def _guess_classes(
         reasons["classes"] += f"; {positive!r} is named after the folder"
         return _two_classes(kept[0], kept[1], positive), {"ignore": ignore}
     return _many_classes(kept), {"ignore": ignore}
+
+
+def _colour_coded(paths: Sequence[Path]) -> bool:
+    """Whether some mask has bands that differ, and so shows colours."""
+    for path in _spread(paths, most=10):
+        try:
+            bands = read_raster(path, alpha=True).pixels
+        except ImageFileError:
+            continue
+        if len(bands) == 3 and (bands != bands[:1]).any():
+            return True
+    return False
+
+
+def _guess_colors(
+    paths: Sequence[Path], reasons: Reasons
+) -> tuple[list[dict[str, Any]], dict[str, Any]]:
+    counts: Counter[int] = Counter()
+    for values in _readable(lambda path: read_mask_values(path, colors=True), paths):
+        found, numbers = np.unique(values, return_counts=True)
+        counts.update(dict(zip(found.tolist(), numbers.tolist(), strict=True)))
+    if len(counts) > _MAX_DISTINCT:
+        raise DatasetError(
+            f"the masks show {len(counts)} distinct colours, too many for classes",
+            where=paths[0],
+            expected=f"at most {_MAX_DISTINCT} colours, one for each class",
+            fix="check that this is the folder of masks; pictures with lossy compression such as "
+            "JPEG can't hold class colours",
+        )
+    total = counts.total()
+    listed = ", ".join(f"#{value:06x} ({counts[value] / total:.1%})" for value in sorted(counts))
+    reasons["mask.source"] = "the masks show a colour for each class"
+    reasons["classes"] = f"colours found: {listed}; give the classes their names, and write the "
+    reasons["classes"] += "colour of unlabelled pixels into [mask] ignore"
+    classes = [
+        {"name": f"class {value:06x}", "values": [value], "color": f"#{value:06x}"}
+        for value in sorted(counts)
+    ]
+    return classes, {"source": "colors", "ignore": []}
 
 
 def _mask_values(paths: Sequence[Path]) -> _MaskValues:

@@ -8,19 +8,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mapwright.data.blocks import cut
 from mapwright.data.config import Config
 from mapwright.data.dataset import Dataset, Item, Sample
 from mapwright.errors import DatasetError
 from mapwright.io.raster import ground_sampling_distance
 from mapwright.progress import progress_bar
+from mapwright.types import Window
+
+_T = TypeVar("_T", bound=np.generic)
 
 PERCENTILES = (0.5, 2.0, 50.0, 98.0, 99.5)
 _SAMPLE = 4096  # pixels kept of each image for percentiles; evenly spread, so no seed is needed
+_PART = 2048  # pixels; images with more than this squared are looked at part by part
+# pixels kept of each class to draw tiles around: in all, and the least and the most of an image
+_PLACES, _PLACES_LEAST, _PLACES_MOST = 2**20, 16, 4096
 _FLOOR = 1e-5  # of a band's size; a deviation below it is rounding, and the band is constant
 
 
@@ -110,6 +118,7 @@ class Record:
         high: (C,) highest value per band.
         sample: (C, n) values of evenly spread valid pixels.
         classes: (K,) pixels per class.
+        places: Where some pixels of each class lie, evenly spread: row times width plus column.
         areas: Areas of the connected patches of each class, in pixels.
         size: Height and width in pixels.
         gsd: Ground sampling distance in metres, or None.
@@ -123,6 +132,7 @@ class Record:
     high: NDArray[np.float64]
     sample: NDArray[np.float64]
     classes: NDArray[np.int64]
+    places: tuple[NDArray[np.int64], ...]
     areas: tuple[NDArray[np.int64], ...]
     size: tuple[int, int]
     gsd: float | None
@@ -135,23 +145,44 @@ def survey(dataset: Dataset, items: Sequence[Item]) -> dict[str, Record]:
         ImageFileError: A file can't be used.
     """
     records = {}
+    keep = max(_PLACES_LEAST, min(_PLACES_MOST, _PLACES // max(len(items), 1)))
     with progress_bar("statistics", len(items)) as progress:
         for item in items:
-            gsd = ground_sampling_distance(dataset.info(item).geobox)
-            records[item.stem] = look_at(
-                item.stem, dataset.read(item), len(dataset.spec.classes), gsd
-            )
+            records[item.stem] = _survey_one(dataset, item, keep)
             progress.advance(note=item.stem)
     return records
 
 
-def look_at(stem: str, sample: Sample, classes: int, gsd: float | None) -> Record:
-    """Statistics of one image; the mask may be all ignored."""
+def _survey_one(dataset: Dataset, item: Item, keep: int) -> Record:
+    """A large image is looked at part by part, so that memory does not grow with it."""
+    height, width = dataset.size(item)
+    gsd = ground_sampling_distance(dataset.geobox(item))
+    classes = len(dataset.spec.classes)
+    if height * width <= _PART**2:
+        return look_at(item.stem, dataset.read(item), classes, gsd, keep)
+    windows = cut(height, width, _PART)
+    parts = [look_at(item.stem, dataset.read(item, w), classes, gsd, keep) for w in windows]
+    return _join(parts, windows, (height, width), keep)
+
+
+def look_at(
+    stem: str, sample: Sample, classes: int, gsd: float | None, keep: int = _SAMPLE
+) -> Record:
+    """Statistics of one image; the mask may be all ignored.
+
+    Args:
+        stem: Its name.
+        sample: The image and its mask.
+        classes: Number of classes K.
+        gsd: Ground sampling distance in metres, or None.
+        keep: How many places of each class to remember.
+    """
     valid = ~np.isnan(sample.image).any(axis=0)
     pixels = sample.image[:, valid].astype(np.float64)
     count = pixels.shape[1]
     nothing = np.full(len(pixels), np.nan)
     mean = pixels.mean(axis=1) if count else np.zeros(len(pixels))
+    flat = sample.mask.ravel()
     return Record(
         stem=stem,
         count=count,
@@ -161,11 +192,54 @@ def look_at(stem: str, sample: Sample, classes: int, gsd: float | None) -> Recor
         high=pixels.max(axis=1) if count else nothing,
         # an odd step, or it would fall on the same columns again and again
         sample=pixels[:, :: -(-count // _SAMPLE) | 1],
-        classes=np.bincount(sample.mask.ravel(), minlength=256)[:classes],
+        classes=np.bincount(flat, minlength=256)[:classes],
+        places=tuple(_thin(np.flatnonzero(flat == k), keep) for k in range(classes)),
         areas=tuple(_areas(sample.mask == k) for k in range(classes)),
         size=(sample.mask.shape[0], sample.mask.shape[1]),
         gsd=gsd,
     )
+
+
+def _join(
+    parts: Sequence[Record], windows: Sequence[Window], size: tuple[int, int], keep: int
+) -> Record:
+    """The record of an image from those of its parts; patches end where a part ends."""
+    held = [part for part in parts if part.count] or list(parts[:1])
+    weights = np.array([part.count for part in held], np.float64)
+    mean, squares = _pool(held, weights)
+    shares = np.ceil(_SAMPLE * weights / max(weights.sum(), 1)).astype(int)
+    placed = [
+        [_moved(places, window, size[1]) for places in part.places]
+        for part, window in zip(parts, windows, strict=True)
+    ]
+    return Record(
+        stem=parts[0].stem,
+        count=sum(part.count for part in parts),
+        mean=mean,
+        squares=squares,
+        low=np.min([part.low for part in held], axis=0),
+        high=np.max([part.high for part in held], axis=0),
+        sample=np.concatenate(
+            [_thin(p.sample.T, n).T for p, n in zip(held, shares, strict=True)], axis=1
+        ),
+        classes=np.sum([part.classes for part in parts], axis=0),
+        places=tuple(_thin(np.concatenate(of), keep) for of in zip(*placed, strict=True)),
+        areas=tuple(np.concatenate(of) for of in zip(*(p.areas for p in parts), strict=True)),
+        size=size,
+        gsd=parts[0].gsd,
+    )
+
+
+def _moved(places: NDArray[np.int64], window: Window, width: int) -> NDArray[np.int64]:
+    """Places in a part as places in the image."""
+    rows, cols = np.divmod(places, window.width)
+    moved: NDArray[np.int64] = (rows + window.row) * width + cols + window.col
+    return moved
+
+
+def _thin(values: NDArray[_T], keep: int) -> NDArray[_T]:
+    """At most `keep` of the rows, evenly spread."""
+    return values[:: max(1, -(-len(values) // max(int(keep), 1)))]
 
 
 def merge(records: Sequence[Record], bands: Sequence[str], classes: Sequence[str]) -> Fingerprint:
@@ -201,13 +275,10 @@ def take_fingerprint(dataset: Dataset, items: Sequence[Item]) -> Fingerprint:
 
 
 def _bands(records: Sequence[Record], names: Sequence[str]) -> tuple[BandStats, ...]:
-    """Pooled mean and variance (Chan, Golub and LeVeque 1983), extremes and percentiles."""
+    """Pooled mean and deviation, extremes and percentiles."""
     weights = np.array([record.count for record in records], np.float64)
-    means = np.stack([record.mean for record in records])
-    mean = np.average(means, axis=0, weights=weights)
-    within = np.sum([record.squares for record in records], axis=0)
-    between = (weights[:, None] * (means - mean) ** 2).sum(axis=0)
-    std = np.sqrt((within + between) / weights.sum())
+    mean, squares = _pool(records, weights)
+    std = np.sqrt(squares / weights.sum())
     low = np.min([record.low for record in records], axis=0)
     high = np.max([record.high for record in records], axis=0)
     size = np.maximum(np.abs(mean), high - low)
@@ -222,6 +293,17 @@ def _bands(records: Sequence[Record], names: Sequence[str]) -> tuple[BandStats, 
         BandStats(name=n, mean=m, std=s, minimum=a, maximum=b, percentiles=tuple(p))
         for n, m, s, a, b, p in zip(names, mean, std, low, high, percentiles, strict=True)
     )
+
+
+def _pool(
+    records: Sequence[Record], weights: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """(C,) mean and sum of squared deviations of all (Chan, Golub and LeVeque 1983)."""
+    means = np.stack([record.mean for record in records])
+    mean = np.average(means, axis=0, weights=weights if weights.sum() else None)
+    within = np.sum([record.squares for record in records], axis=0)
+    between = (weights[:, None] * (means - mean) ** 2).sum(axis=0)
+    return mean, within + between
 
 
 def _class(name: str, k: int, records: Sequence[Record]) -> ClassStats:

@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import re
-from collections import defaultdict
-from collections.abc import Iterator
+import csv
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
-from mapwright.data.dataset import is_image
+from mapwright.data.grouping import MAX_DEPTH, Group, find_groups
 from mapwright.errors import DatasetError, ImageFileError
+from mapwright.io.polygons import SUFFIXES as VECTOR_SUFFIXES
 from mapwright.io.raster import SUFFIXES, RasterInfo, inspect
 
-_MASK_WORDS = re.compile(
-    r"mask|label|truth|(^|[/_\-. ])gt([/_\-. ]|$)|(^|/)ann|annot|target|segment", re.I
-)
-_MAX_DEPTH = 4  # folders below the root
+Reasons = dict[str, str]
+"""Key of `dataset.toml` -> why it has its value."""
+
+_RUN_COLUMNS = {"imageid", "encodedpixels"}
 
 
 @dataclass(frozen=True)
@@ -24,36 +25,40 @@ class Layout:
 
     Args:
         images: Pattern below the root, with one `*`.
-        masks: Pattern below the root, with one `*`.
+        masks: Pattern below the root, with one `*`; None where a table holds the masks.
+        source: How masks are kept, as in `[mask] source`.
+        split: The division that the names tell, as in `[split]`, or None.
     """
 
     images: str
-    masks: str
+    masks: str | None
+    source: str = "file"
+    split: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
-class _Group:
-    """Files of one folder that differ only in what `*` stands for."""
+class _Pair:
+    """Images and the masks that fit them."""
 
-    pattern: str
-    files: dict[str, Path]
+    images: Group
+    masks: Group
+    evidence: int
 
     @property
-    def says_mask(self) -> bool:
-        """Whether the names of folder or files speak of masks."""
-        return bool(_MASK_WORDS.search(self.pattern))
+    def shared(self) -> int:
+        return len(self.images.files.keys() & self.masks.files.keys())
 
 
-def find_layout(root: Path) -> tuple[Layout, dict[str, str]]:
+def find_layout(root: Path) -> tuple[Layout, Reasons]:
     """Find the pair of file groups that share the most stems.
 
     Returns:
-        The layout, and the reasons for `images` and `masks`.
+        The layout, and the reasons for `images`, `masks` and, if the names tell it, `split`.
 
     Raises:
         DatasetError: No image is found, or no group of masks fits the images.
     """
-    groups = list(_groups(root))
+    groups = find_groups(root)
     if not groups:
         raise DatasetError(
             "no image found",
@@ -61,70 +66,158 @@ def find_layout(root: Path) -> tuple[Layout, dict[str, str]]:
             expected="files with an ending such as " + ", ".join(sorted(SUFFIXES)),
             fix="give the folder that holds the images and the masks",
         )
+    if found := _with_table(root, groups):
+        return found
     pairs = [
-        (len(a.files.keys() & b.files.keys()), _mask_evidence(a, b), a, b)
+        _Pair(a, b, evidence)
         for a in groups
         for b in groups
-        if a is not b and a.files.keys() & b.files.keys()
+        if a is not b and a.files.keys() & b.files.keys() and (evidence := _mask_evidence(a, b)) > 0
     ]
-    likely = [pair for pair in pairs if pair[1] > 0]
-    if not likely:
-        for group in groups:
-            if _first_readable(group) is None:  # its damage is the nearer reason
-                inspect(next(iter(group.files.values())))
-        raise DatasetError(
-            "no masks found that fit the images",
-            where=root,
-            expected="two folders, or two endings such as _sat and _mask, with equal stems",
-            fix="write a dataset.toml that names both patterns; groups found: "
-            + ", ".join(f"{group.pattern} ({len(group.files)})" for group in groups[:6]),
-        )
-    shared, _, images, masks = max(likely, key=lambda pair: (pair[0], pair[1]))
-    reasons = {
-        "images": f"{len(images.files)} files",
-        "masks": f"{len(masks.files)} files, {shared} with the stem of an image; "
-        + ("the name says masks" if masks.says_mask else "one band of few values"),
+    if not pairs:
+        if found := _with_polygons(root, groups):
+            return found
+        raise _no_masks(root, groups)
+    best = max(pairs, key=lambda pair: (pair.shared, pair.evidence))
+    return _with_sides(best, pairs, groups)
+
+
+def _with_sides(
+    best: _Pair, pairs: Sequence[_Pair], groups: Sequence[Group]
+) -> tuple[Layout, Reasons]:
+    """The best pair, together with those that differ only in the word for train or val."""
+    images, masks = best.images, best.masks
+    alike = {
+        side: pair
+        for pair in pairs
+        if (side := pair.images.side)
+        and pair.images.side == pair.masks.side
+        and pair.images.without_side == images.without_side
+        and pair.masks.without_side == masks.without_side
     }
-    return Layout(images.pattern, masks.pattern), reasons
+    held = [side for side in alike if side[0] != "train"]
+    train = [side for side in alike if side[0] == "train"]
+    if images.side not in alike or not held or not train:
+        return Layout(images.pattern, masks.pattern), _reasons([best])
+    val = [side for side in held if side[0] == "val"] or held
+    labelled = [word for _, word in (*train, *held)]
+    others = [
+        group.side[1]
+        for group in groups
+        if group.side
+        and group.without_side == images.without_side
+        and group.side[1] not in labelled
+    ]
+    given = {
+        "train": [f"{word}_*" for _, word in train],
+        "val": [f"{word}_*" for _, word in val],
+    }
+    reasons = _reasons([alike[side] for side in (*train, *held)])
+    reasons["split"] = "the names of the files say which train and which validate" + (
+        f"; {' and '.join(w for s, w in held if (s, w) not in val)} is left out of both"
+        if len(val) < len(held)
+        else ""
+    )
+    layout = Layout(
+        _with_words(images.without_side, [*labelled, *others]),
+        _with_words(masks.without_side, labelled),
+        split={"by": "given", "given": given},
+    )
+    return layout, reasons
 
 
-def _groups(root: Path) -> Iterator[_Group]:
-    folders: dict[Path, list[Path]] = defaultdict(list)
-    for path in sorted(root.rglob("*")):
-        relative = path.relative_to(root)
-        hidden = any(part.startswith(".") for part in relative.parts)
-        if is_image(path) and not hidden and len(relative.parts) <= _MAX_DEPTH:
-            folders[relative.parent].append(path)
-    for folder, paths in folders.items():
-        for tail, files in _by_ending(paths).items():
-            pattern = (folder / f"*{tail}").as_posix()
-            yield _Group(pattern, files)
+def _with_words(pattern: str, words: Sequence[str]) -> str:
+    return pattern.replace("{}", "{" + ",".join(words) + "}")
 
 
-def _by_ending(paths: list[Path]) -> dict[str, dict[str, Path]]:
-    """Split one folder's files into groups: by the last word of the stem if that says mask."""
-    masks = [path for path in paths if _MASK_WORDS.search(_last_word(path))]
-    taken = set(masks)
-    others = [path for path in paths if path not in taken]
-    groups: dict[str, dict[str, Path]] = defaultdict(dict)
-    endings = {path.suffix for path in others}
-    if others:
-        tail = endings.pop() if len(endings) == 1 else ""
-        groups[tail] = {path.stem: path for path in others}
-    # images may have an ending of their own too, such as _sat: both readings are offered
-    shared = len({_last_word(path) for path in others}) == 1
-    for path in [*masks, *(others if masks or shared else [])]:
-        if word := _last_word(path):
-            groups[f"_{word}{path.suffix}"][path.stem.removesuffix(f"_{word}")] = path
-    return groups
+def _reasons(pairs: Sequence[_Pair]) -> Reasons:
+    images, masks, shared = (
+        sum(len(pair.images.files) for pair in pairs),
+        sum(len(pair.masks.files) for pair in pairs),
+        sum(pair.shared for pair in pairs),
+    )
+    said = pairs[0].masks.says_mask
+    return {
+        "images": f"{images} files",
+        "masks": f"{masks} files, {shared} with the stem of an image; "
+        + ("the name says masks" if said else "few values, fewer bands than the images"),
+    }
 
 
-def _last_word(path: Path) -> str:
-    _, separator, word = path.stem.rpartition("_")
-    return word if separator else ""
+def _with_table(root: Path, groups: Sequence[Group]) -> tuple[Layout, Reasons] | None:
+    """A table of run lengths, the largest if there are several, and the images that it names."""
+    tables = _files(root, frozenset({".csv"}))
+    for table in sorted(tables, key=lambda path: path.stat().st_size, reverse=True):
+        name = _first_image(table)
+        images = next((group for group in groups if name in group.files), None)
+        if images is None:
+            continue
+        relative = table.relative_to(root).as_posix()
+        return Layout(images.pattern, None, source=f"rle:{relative}"), {
+            "images": f"{len(images.files)} files",
+            "mask.source": f"{relative} has the columns ImageId and EncodedPixels",
+        }
+    return None
 
 
-def _mask_evidence(images: _Group, masks: _Group) -> int:
+def _first_image(table: Path) -> str | None:
+    """The stem of the first image that a table of run lengths names; None for other tables."""
+    with table.open(encoding="utf-8-sig", errors="replace", newline="") as file:
+        rows = csv.reader(file)
+        header = [name.strip().lower() for name in next(rows, [])]
+        first = next(rows, [])
+    if not set(header) >= _RUN_COLUMNS or len(first) != len(header):
+        return None
+    return Path(first[header.index("imageid")]).stem
+
+
+def _with_polygons(root: Path, groups: Sequence[Group]) -> tuple[Layout, Reasons] | None:
+    """Vector files: one for each image, or a single one for all."""
+    vectors = _files(root, VECTOR_SUFFIXES)
+    images = max(groups, key=lambda group: len(group.files))
+    folders = {(path.parent, path.suffix) for path in vectors}
+    for folder, suffix in sorted(folders):
+        stems = {path.stem for path in vectors if (path.parent, path.suffix) == (folder, suffix)}
+        if shared := len(stems & images.files.keys()):
+            pattern = (folder.relative_to(root) / f"*{suffix}").as_posix()
+            reason = f"{len(stems)} vector files, {shared} with the stem of an image"
+            return Layout(images.pattern, pattern, source="polygons"), {
+                "images": f"{len(images.files)} files",
+                "masks": reason,
+            }
+    if len(vectors) != 1:
+        return None
+    return Layout(images.pattern, vectors[0].relative_to(root).as_posix(), source="polygons"), {
+        "images": f"{len(images.files)} files",
+        "masks": "the only vector file: its polygons are drawn on every image",
+    }
+
+
+def _files(root: Path, suffixes: frozenset[str]) -> list[Path]:
+    return [
+        path
+        for path in sorted(root.rglob("*"))
+        if path.suffix.lower() in suffixes
+        and path.is_file()
+        and len(path.relative_to(root).parts) <= MAX_DEPTH
+        and not any(part.startswith(".") for part in path.relative_to(root).parts)
+    ]
+
+
+def _no_masks(root: Path, groups: Sequence[Group]) -> DatasetError:
+    for group in groups:
+        if _first_readable(group) is None:  # its damage is the nearer reason
+            inspect(next(iter(group.files.values())))
+    return DatasetError(
+        "no masks found that fit the images",
+        where=root,
+        expected="two folders, or two endings such as _sat and _mask, with equal stems",
+        fix="write a dataset.toml that names both patterns; groups found: "
+        + ", ".join(f"{group.pattern} ({len(group.files)})" for group in groups[:6]),
+    )
+
+
+def _mask_evidence(images: Group, masks: Group) -> int:
     """How likely the second group holds the masks of the first; 0 or less = it does not."""
     if images.says_mask and not masks.says_mask:
         return 0
@@ -136,7 +229,7 @@ def _mask_evidence(images: _Group, masks: _Group) -> int:
     return evidence + int(band.count == 1 and whole_numbers) + int(other.count > band.count) - 1
 
 
-def _first_readable(group: _Group) -> RasterInfo | None:
+def _first_readable(group: Group) -> RasterInfo | None:
     for path in group.files.values():
         try:
             return inspect(path)

@@ -2,21 +2,35 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from mapwright.data.config import Config, read_toml
+from mapwright.data.patterns import problem_of
 from mapwright.errors import ImageFileError
 from mapwright.io.maps import Legend
+from mapwright.io.scene import How
 from mapwright.types import IGNORE, MAX_CLASSES, ClassIndex
 
 FILE_NAME = "dataset.toml"
 
 Color = Annotated[str, Field(pattern=r"^#[0-9a-fA-F]{6}$")]
+
+
+def _from_color(value: object) -> object:
+    """`#rrggbb` to the number that a colour-coded mask is read as."""
+    if isinstance(value, str) and re.fullmatch(r"#[0-9a-fA-F]{6}", value):
+        return int(value[1:], 16)
+    return value
+
+
+MaskValue = Annotated[int, BeforeValidator(_from_color)]
+"""A value of a mask: a whole number, or `#rrggbb` where masks are colour-coded."""
 
 
 class Band(Config):
@@ -29,6 +43,9 @@ class Band(Config):
         scale: Physical value = file value * scale + offset.
         offset: See `scale`.
         unit: Unit of the physical value, such as `reflectance` or `kelvin`.
+        file: Pattern of the files that hold this band, where it has one of its own; the `*`
+            stands for the same as in `images`.
+        resampling: How it is brought to the grid of `images`, if its own is another.
     """
 
     name: str
@@ -37,6 +54,8 @@ class Band(Config):
     scale: float = 1.0
     offset: float = 0.0
     unit: str | None = None
+    file: str | None = None
+    resampling: How = "bilinear"
 
 
 class Class(Config):
@@ -49,7 +68,7 @@ class Class(Config):
     """
 
     name: str
-    values: tuple[int, ...] = Field(min_length=1)
+    values: tuple[MaskValue, ...] = Field(min_length=1)
     color: Color
 
 
@@ -57,14 +76,23 @@ class Mask(Config):
     """How masks are read.
 
     Args:
-        source: `file`: a raster of its own for each image.
+        source: `file`: a raster of its own for each image, one band of values.
+            `colors`: such a raster, whose three bands are the colour of a class.
+            `band:N`: band N of the image itself.
+            `polygons`: vector files; `masks` names one for each image, or one for all.
+            `rle:FILE`: a table of run lengths, one row for each object.
         threshold: For soft masks of two classes: a value >= threshold is the second class.
         ignore: Mask values that count nowhere.
+        attribute: Of polygons: the attribute that holds the value or the name of the class;
+            without one, inside is 1. Outside of every polygon is 0.
+        reproject: Whether a mask on another grid is brought to that of its image.
     """
 
-    source: Literal["file"] = "file"
+    source: str = Field(default="file", pattern=r"^(file|colors|polygons|band:[1-9]\d*|rle:.+)$")
     threshold: float | None = None
-    ignore: tuple[int, ...] = ()
+    ignore: tuple[MaskValue, ...] = ()
+    attribute: str | None = None
+    reproject: bool = False
 
 
 class Validity(Config):
@@ -79,18 +107,54 @@ class Validity(Config):
     alpha: bool = False
 
 
+class Given(Config):
+    """A division that comes with the data, as patterns of stems such as `val_*`.
+
+    Args:
+        train: Images to learn from.
+        val: Images to validate on. What neither names is left out.
+    """
+
+    train: tuple[str, ...] = Field(min_length=1)
+    val: tuple[str, ...] = Field(min_length=1)
+
+
 class Split(Config):
-    """How images are divided into training and validation.
+    """How labelled images are divided into those that train and those that validate.
 
     Args:
         by: `scene`: every image is a scene of its own and stands on one side only.
-        val: Share of the images (below 1) or number of images (1 or more) to validate on.
+            `group`: images of one group stand on one side.
+            `block`: images are cut into blocks, and a block stands on one side.
+            `given`: as `given` says.
+        val: Share (below 1) or number (1 or more) of images or blocks to validate on.
         seed: Seed of the draw.
+        given: The division that comes with the data.
+        group: Regular expression; what it finds in a stem names the group of the image.
+        block: Side of a block, in pixels.
+        buffer: Pixels around validation blocks that no training block may hold.
     """
 
-    by: Literal["scene"] = "scene"
+    by: Literal["scene", "group", "block", "given"] = "scene"
     val: float = Field(default=0.2, gt=0)
     seed: int = Field(default=0, ge=0)
+    given: Given | None = None
+    group: str | None = None
+    block: int | None = Field(default=None, ge=32)
+    buffer: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if self.by in ("given", "group", "block") and getattr(self, self.by) is None:
+            raise ValueError(f'by = "{self.by}" needs the key `{self.by}`')
+        if self.group is not None:
+            try:
+                re.compile(self.group)
+            except re.error as error:
+                raise ValueError(
+                    f"group {self.group!r} is no regular expression: {error}"
+                ) from None
+        return self
 
 
 class Exclude(Config):
@@ -127,9 +191,11 @@ class DatasetSpec(Config):
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
-        for pattern in filter(None, (self.images, self.masks)):
-            if pattern.count("*") != 1:
-                raise ValueError(f"pattern {pattern!r} must hold exactly one *")
+        one_for_all = self.mask.source == "polygons" and "*" not in (self.masks or "*")
+        masks = None if one_for_all else self.masks
+        for pattern in filter(None, (self.images, masks, *(band.file for band in self.bands))):
+            if problem := problem_of(pattern):
+                raise ValueError(problem)
         _require_unique("band name", [band.name for band in self.bands])
         _require_unique("class name", [c.name for c in self.classes])
         values = [value for c in self.classes for value in c.values]
@@ -175,11 +241,17 @@ class DatasetSpec(Config):
 
         An invalid pixel gets the first ignore value, else 255, else the highest free byte.
         """
+        if self.mask.source == "colors":  # colours are no values to write: number the classes
+            return Legend(tuple(range(len(self.classes))), self.class_names, self.colors, IGNORE)
         taken = {value for c in self.classes for value in c.values}
         choices = (*self.mask.ignore, 255, *range(254, -1, -1), 65535, *range(256, 65535))
         free = next(v for v in choices if v >= 0 and v not in taken)
         values = tuple(c.values[0] for c in self.classes)
         return Legend(values, self.class_names, self.colors, free)
+
+    def shown(self, value: float) -> str:
+        """A mask value as people write it: a number, or the colour of a colour-coded mask."""
+        return f"#{int(value):06x}" if self.mask.source == "colors" else f"{value:.10g}"
 
     def decode(self, values: NDArray[Any], where: object) -> ClassIndex:
         """Mask values as they stand in the file to class indices.
@@ -211,15 +283,16 @@ class DatasetSpec(Config):
 
     def _undeclared(self, values: NDArray[Any], where: object) -> ImageFileError:
         found, counts = np.unique(values, return_counts=True)
-        listed = ", ".join(
-            f"{v:.10g} ({n} pixels)" for v, n in zip(found[:5], counts[:5], strict=True)
-        )
+        order = np.argsort(-counts, kind="stable")[:5]
+        listed = ", ".join(f"{self.shown(found[k])} ({counts[k]} pixels)" for k in order)
         more = f" and {len(found) - 5} further values" if len(found) > 5 else ""
-        declared = [f"{c.name} {list(c.values)}" for c in self.classes]
+        declared = [f"{c.name} [{', '.join(map(self.shown, c.values))}]" for c in self.classes]
         return ImageFileError(
             f"the mask holds values that no class declares: {listed}{more}",
             where=where,
-            expected=", ".join([*declared, f"ignored {list(self.mask.ignore)}"]),
+            expected=", ".join(
+                [*declared, f"ignored [{', '.join(map(self.shown, self.mask.ignore))}]"]
+            ),
             fix="add the value to a class or to [mask] ignore in dataset.toml",
         )
 

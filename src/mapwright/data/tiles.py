@@ -5,16 +5,16 @@ So the order of workers, an interruption or a second process changes nothing.
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from mapwright.data.dataset import Dataset, Item, Sample
-from mapwright.types import IGNORE, Window
+from mapwright.types import Window
 
 
 @dataclass(frozen=True)
@@ -33,24 +33,33 @@ class Batch:
 
 
 class SampleCache:
-    """Keeps the samples that were read last, up to a number of bytes."""
+    """Keeps whole samples in memory while there is room; of others, windows are read as asked.
+
+    Samples that are in stay in: with random draws, throwing out the oldest would read more.
+
+    Args:
+        dataset: Reads the files.
+        limit: Bytes that samples may take.
+    """
 
     def __init__(self, dataset: Dataset, limit: int) -> None:
         self._dataset, self._limit, self._used = dataset, limit, 0
-        self._samples: OrderedDict[str, Sample] = OrderedDict()
+        self._samples: dict[str, Sample] = {}
 
-    def read(self, item: Item) -> Sample:
-        """Read an item, or take it from memory."""
-        if item.stem in self._samples:
-            self._samples.move_to_end(item.stem)
-            return self._samples[item.stem]
-        sample = self._dataset.read(item)
-        self._samples[item.stem] = sample
-        self._used += _bytes(sample)
-        while self._used > self._limit and len(self._samples) > 1:
-            _, oldest = self._samples.popitem(last=False)
-            self._used -= _bytes(oldest)
-        return sample
+    def read(self, item: Item, window: Window | None = None) -> Sample:
+        """An item, or a part of it; what lies outside is invalid and unlabelled."""
+        sample = self._samples.get(item.stem)
+        if sample is None and self._fits(item):
+            sample = self._samples[item.stem] = self._dataset.read(item)
+            self._used += _bytes(sample)
+        if sample is None:
+            return self._dataset.read(item, window)
+        return sample.cut(window) if window else sample
+
+    def _fits(self, item: Item) -> bool:
+        height, width = self._dataset.size(item)
+        need = height * width * (4 * len(self._dataset.spec.used) + 2)
+        return self._used + need <= self._limit
 
 
 class TrainingTiles:
@@ -66,7 +75,8 @@ class TrainingTiles:
         seed: Seed of the draws.
         rare: Share of the tiles that are centred on a pixel of a class drawn evenly, so that a
             rare class is seen as often as a common one; 0 = every place alike.
-        classes: Which images hold each class, by position; needed when `rare` is above 0.
+        places: For each class, for each image, where in it some of its pixels lie, as row times
+            width plus column; needed when `rare` is above 0.
     """
 
     def __init__(
@@ -80,9 +90,11 @@ class TrainingTiles:
         batch: int,
         seed: int,
         rare: float = 0.0,
-        classes: Sequence[Sequence[int]] = (),
+        places: Sequence[Sequence[NDArray[np.int64]]] = (),
     ) -> None:
-        self._rare, self._classes = rare, [held for held in enumerate(classes) if held[1]]
+        self._rare = rare
+        held = [[(k, there) for k, there in enumerate(of) if len(there)] for of in places]
+        self._classes = [holders for holders in held if holders]
         self._cache, self._items, self._sizes = cache, items, sizes
         self._patch, self._batch, self._seed = patch, batch, seed
         self.source = patch + 2 * int(np.ceil(patch * (context - 1) / 2))  # keeps the parity
@@ -93,12 +105,10 @@ class TrainingTiles:
         """The batch of a step, counted from 0."""
         rng = np.random.default_rng([self._seed, step])
         places = [self._place(rng) for _ in range(self._batch)]
-        samples = [(self._cache.read(item), window) for item, window in places]
-        images = [window.cut(sample.image, np.nan) for sample, window in samples]
-        masks = [window.cut(sample.mask, IGNORE) for sample, window in samples]
+        samples = [self._cache.read(item, window) for item, window in places]
         return Batch(
-            torch.from_numpy(np.stack(images)),
-            torch.from_numpy(np.stack(masks).astype(np.int64)),
+            torch.from_numpy(np.stack([sample.image for sample in samples])),
+            torch.from_numpy(np.stack([sample.mask for sample in samples]).astype(np.int64)),
             tuple((item.stem, window) for item, window in places),
         )
 
@@ -107,15 +117,15 @@ class TrainingTiles:
         if rng.random() >= self._rare:
             chosen = int(rng.choice(len(self._items), p=self._share))
             return self._items[chosen], self._draw(self._sizes[chosen], rng)
-        index, holders = self._classes[int(rng.integers(len(self._classes)))]
-        chosen = holders[int(rng.integers(len(holders)))]
-        item = self._items[chosen]
-        here = np.flatnonzero(self._cache.read(item).mask.ravel() == index)
+        holders = self._classes[int(rng.integers(len(self._classes)))]
+        chosen, here = holders[int(rng.integers(len(holders)))]
         height, width = self._sizes[chosen]
         row, col = divmod(int(here[rng.integers(len(here))]), width)
         corner = (self._near(row, height), self._near(col, width))
         margin = (self.source - self._patch) // 2
-        return item, Window(corner[0] - margin, corner[1] - margin, self.source, self.source)
+        return self._items[chosen], Window(
+            corner[0] - margin, corner[1] - margin, self.source, self.source
+        )
 
     def _near(self, place: int, side: int) -> int:
         """Where a tile around a place begins, inside the image when that is large enough."""

@@ -36,7 +36,7 @@ def to_toml(spec: DatasetSpec, reasons: Mapping[str, str]) -> str:
     for name in ("mask", "valid", "split"):
         table = tomlkit.table()
         _comment(table, reasons.get(name))
-        for key, value in getattr(spec, name).plain().items():
+        for key, value in _plain(spec, name).items():
             reason = reasons.get(f"{name}.{key}")
             if value is None:  # TOML has no null: what is not set is left out, its reason is not
                 _comment(table, reason and f"no {key}: {reason}")
@@ -46,6 +46,23 @@ def to_toml(spec: DatasetSpec, reasons: Mapping[str, str]) -> str:
     return tomlkit.dumps(document)
 
 
+def _plain(spec: DatasetSpec, name: str) -> dict[str, Any]:
+    """A table's values; what only some data need is left out where it is not used."""
+    table = getattr(spec, name)
+    always = {"threshold", "ignore", "nodata", "alpha", "by", "val", "seed"}
+    plain = table.plain()
+    usual = table.model_dump(mode="json", exclude_defaults=True)
+    kept = {key: value for key, value in plain.items() if key in always or key in usual}
+    if "ignore" in kept:
+        kept["ignore"] = _shown(spec, kept["ignore"])
+    return kept
+
+
+def _shown(spec: DatasetSpec, values: list[int]) -> list[int] | list[str]:
+    """Mask values as people write them."""
+    return [spec.shown(v) for v in values] if spec.mask.source == "colors" else values
+
+
 def _tables(spec: DatasetSpec, name: str, reason: str | None) -> AoT:
     array = tomlkit.aot()
     for number, entry in enumerate(getattr(spec, name)):
@@ -53,7 +70,7 @@ def _tables(spec: DatasetSpec, name: str, reason: str | None) -> AoT:
         if number == 0:
             _comment(table, reason)
         for key, value in entry.model_dump(mode="json", exclude_defaults=True).items():
-            table.add(key, value)
+            table.add(key, _shown(spec, value) if key == "values" else value)
         array.append(table)
     return array
 

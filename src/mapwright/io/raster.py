@@ -131,23 +131,27 @@ def read_raster(
     """
     with open_raster(path) as source:
         alpha_band = _alpha_band(source) if alpha else None
-        wanted = tuple(bands or (i for i in source.indexes if i != alpha_band))
+        every = (i for i in source.indexes if i != alpha_band)
+        wanted = tuple(every if bands is None else bands)
         _require_bands(path, source.count, wanted)
         full = Window(0, 0, source.height, source.width)
         window = window or full
         inside = window.clip(source.height, source.width)
         place = rasterio.windows.Window(inside.col, inside.row, inside.width, inside.height)
         shape = -(-inside.height // step), -(-inside.width // step)
-        pixels = source.read(wanted, window=place, out_shape=(len(wanted), *shape))
+        if wanted:
+            pixels = source.read(wanted, window=place, out_shape=(len(wanted), *shape))
+        else:  # only the grid and alpha are wanted
+            pixels = np.zeros((0, *shape), np.uint8)
         valid = valid_pixels(pixels, nodata)
         if alpha_band is not None:
             valid &= source.read(alpha_band, window=place, out_shape=shape) > 0
         geobox = GeoBox.from_rio(source)
     if step > 1:
-        geobox = _place(geobox, full, shape)
+        geobox = place_window(geobox, full, shape)
     if window != full:
         pixels, valid = _pad(pixels, valid, window, inside)
-        geobox = _place(geobox, window, (window.height, window.width))
+        geobox = place_window(geobox, window, (window.height, window.width))
     return Raster(pixels, valid, geobox)
 
 
@@ -258,7 +262,7 @@ def _pad(pixels: Pixels, valid: Valid, window: Window, inside: Window) -> tuple[
     return whole, whole_valid
 
 
-def _place(geobox: GeoBox, window: Window, shape: tuple[int, int]) -> GeoBox:
+def place_window(geobox: GeoBox, window: Window, shape: tuple[int, int]) -> GeoBox:
     """The grid of a window, which may reach over the border, read at another shape."""
     t = geobox.transform
     down, right = window.height / shape[0], window.width / shape[1]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from mapwright.data.dataset import Sample
 from mapwright.predict.engines import Engine
 from mapwright.predict.stitch import Strip, stitch
 from mapwright.predict.windows import plan_windows
@@ -62,6 +63,24 @@ def predict_rows(
                 progress.advance(len(group))
 
     return stitch(tiles(), *size, engine.classes)
+
+
+def predict_samples(
+    engine: Engine,
+    read: Callable[[Window], Sample],
+    size: tuple[int, int],
+    tiling: Tiling,
+) -> Iterator[tuple[Sample, Probabilities]]:
+    """Predict a labelled image strip by strip, each beside what the files hold there.
+
+    Args:
+        engine: Runs the model.
+        read: Reads a window of the image with its mask.
+        size: Height and width of the image, in pixels.
+        tiling: How to cut it.
+    """
+    for row, probabilities in predict_rows(engine, lambda w: read(w).image, size, tiling):
+        yield read(Window(row, 0, probabilities.shape[1], size[1])), probabilities
 
 
 def predict_whole(

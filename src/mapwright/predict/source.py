@@ -7,10 +7,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mapwright.data.dataset import band_indices, read_bands
+from mapwright.data.bands import ImageReader
 from mapwright.data.spec import DatasetSpec
 from mapwright.io.picture import Rgb, as_rgb
-from mapwright.io.raster import Raster, RasterInfo, inspect, read_raster
+from mapwright.io.raster import RasterInfo
 from mapwright.types import Image, Window
 
 _WHOLE = 2**29  # bytes; pictures such as PNG have no windows to read, so small files are kept
@@ -30,16 +30,17 @@ class Source:
 
     def __init__(self, spec: DatasetSpec, path: Path) -> None:
         self._spec, self._path = spec, path
-        self.info: RasterInfo = inspect(path)
-        self._bands = band_indices(spec, self.info)
+        self._reader = ImageReader(spec)
+        self.info: RasterInfo = self._reader.info(path)
+        self._reader.layers(path)  # what is missing is said before anything is predicted
         height, width = self.info.size
-        self._small = height * width * len(self._bands) * 4 <= _WHOLE
+        self._small = height * width * len(spec.used) * 4 <= _WHOLE
 
     def read(self, window: Window) -> Image:
         """(C, h, w) float32 of a window, NaN where invalid or outside."""
         if self._small:
             return window.cut(self._whole, np.nan)
-        return read_bands(self._spec, self._path, window).masked()
+        return self._reader.read(self._path, window).masked()
 
     @property
     def reduction(self) -> int:
@@ -49,15 +50,12 @@ class Source:
     def picture(self) -> Rgb:
         """The image for people, every `reduction`-th pixel."""
         step = self.reduction
-        image = self._whole[:, ::step, ::step] if self._small else self._raster(step).masked()
+        image = self._whole[:, ::step, ::step] if self._small else self._reduced(step)
         return as_rgb(image, self._spec.band_names, self.info.dtype == "uint8")
 
     @cached_property
     def _whole(self) -> Image:
-        return self._raster().masked()
+        return self._reader.read(self._path).masked()
 
-    def _raster(self, step: int = 1) -> Raster:
-        valid = self._spec.valid
-        return read_raster(
-            self._path, self._bands, nodata=valid.nodata, alpha=valid.alpha, step=step
-        )
+    def _reduced(self, step: int) -> Image:
+        return self._reader.read(self._path, step=step).masked()

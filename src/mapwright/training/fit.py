@@ -6,10 +6,12 @@ import logging
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 
 import numpy as np
 import torch
 from lightning_fabric import Fabric
+from numpy.typing import NDArray
 from torch import nn
 
 from mapwright.bundle import Bundle, assemble
@@ -22,11 +24,12 @@ from mapwright.models.inputs import SegmentationModel
 from mapwright.models.weights import StartingWeights
 from mapwright.plan import Plan
 from mapwright.predict.engines import TorchEngine
-from mapwright.predict.pipeline import Tiling, decide, predict_whole
+from mapwright.predict.pipeline import Tiling, decide, predict_samples, predict_whole
 from mapwright.progress import progress_bar
 from mapwright.training.loop import Record, fit
 from mapwright.training.state import Fitted, Keeper
 from mapwright.training.transfer import transfer
+from mapwright.types import Window
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # only the command line speaks
 
@@ -44,7 +47,7 @@ class Job:
         fingerprint: Statistics of `train`, in its order.
         hardware: The machine.
         parent: The model to start from, or None.
-        holders: Positions in `train` of the images that hold each class.
+        places: For each class, where some of its pixels lie in each image of `train`.
     """
 
     cache: SampleCache
@@ -55,7 +58,7 @@ class Job:
     fingerprint: Fingerprint
     hardware: Hardware
     parent: Bundle | None = None
-    holders: Sequence[Sequence[int]] = ()
+    places: Sequence[Sequence[NDArray[np.int64]]] = ()
 
     def build(self) -> tuple[SegmentationModel, StartingWeights]:
         """The model to train, and what it starts from."""
@@ -78,7 +81,7 @@ class Job:
             batch=self.plan.batch,
             seed=self.plan.seed,
             rare=self.plan.rare,
-            classes=self.holders,
+            places=self.places,
         )
 
     def fabric(self) -> Fabric:
@@ -147,9 +150,13 @@ class Validation:
         engine = TorchEngine([model], classes, device=next(model.parameters()).device)
         counts = np.zeros((classes, classes), np.int64)
         for item in self._job.val:
-            sample = self._job.cache.read(item)
-            guess = decide(predict_whole(engine, sample.image, self._tiling), 0.5)
-            counts += confusion(sample.mask, guess, classes)
+            for sample, probabilities in predict_samples(
+                engine,
+                partial(self._job.cache.read, item),
+                self._job.dataset.size(item),
+                self._tiling,
+            ):
+                counts += confusion(sample.mask, decide(probabilities, 0.5), classes)
         scores = iou(counts)
         named = {f"iou {n}": float(s) for n, s in zip(spec.class_names, scores, strict=True)}
         return {"score": float(mean_over_present(scores)), **named}
@@ -201,7 +208,9 @@ def measure(job: Job, seconds: float) -> Speed:
     deadline = began + seconds * 0.8
     fit(model, probe.tiles().draw, plan, probe.fabric(), progress=watch, deadline=deadline)
     step = (watch.times[-1] - began) / len(watch.times)
-    image = job.cache.read(job.train[0]).image
+    side = 4 * plan.tile  # a part of a large scene tells as much
+    height, width = (min(length, side) for length in job.dataset.size(job.train[0]))
+    image = job.cache.read(job.train[0], Window(0, 0, height, width)).image
     engine = TorchEngine([model], len(job.dataset.spec.classes), device=job.hardware.device)
     tiling = Tiling(plan.tile, plan.overlap)
     predict_whole(engine, image, tiling)
