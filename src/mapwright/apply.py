@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from mapwright.data.dataset import Dataset, match_files
+from mapwright.data.dataset import Dataset
 from mapwright.data.describe import require_folder
+from mapwright.data.patterns import match_files
 from mapwright.data.spec import FILE_NAME, DatasetSpec
 from mapwright.errors import DatasetError, OutputError
 from mapwright.io.files import make_folder

@@ -3,61 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from functools import partial
 from typing import Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mapwright.bundle import Seen
 from mapwright.data.dataset import Dataset, Item
-from mapwright.data.tiles import SampleCache
 from mapwright.errors import DatasetError
-from mapwright.metrics import confusion as cm
-from mapwright.metrics.summary import Scores, summarize
+from mapwright.metrics.summary import Scores
 from mapwright.metrics.threshold import (
-    BINS,
     best_threshold,
-    counts_at,
     cross_fitted,
-    histogram,
 )
 from mapwright.predict.model import Model
-from mapwright.predict.pipeline import decide
 from mapwright.progress import progress_bar
-from mapwright.types import IGNORE, Counts
-
-_SMALL = 2**29  # bytes; an image with more is read window by window
+from mapwright.tally import Counter, Tally, score
 
 Split = Literal["val", "train", "all"]
 """Which of the labelled images to score."""
-
-
-@dataclass(frozen=True)
-class Tally:
-    """What was counted on one image.
-
-    Args:
-        stem: The image.
-        valid: Over valid, labelled pixels: (2, BINS + 1) histogram of a binary task, else
-            (K, K) counts.
-        missed: (K,) labelled pixels of each class where the image is invalid: a map gives them
-            no class.
-    """
-
-    stem: str
-    valid: NDArray[np.int64]
-    missed: NDArray[np.int64]
-
-    def counts(self, threshold: float) -> Counts:
-        """(K, K) counts over valid pixels: of a binary task, at a threshold."""
-        binary = self.valid.shape == (2, BINS + 1)
-        return counts_at(self.valid, threshold) if binary else self.valid
-
-    def counts_all(self, threshold: float) -> Counts:
-        """(K, K + 1) counts over all labelled pixels; the last column was given no class."""
-        return np.concatenate([self.counts(threshold), self.missed[:, None]], axis=1)
 
 
 def evaluate(model: Model, dataset: Dataset, items: Sequence[Item], note: str = "") -> Scores:
@@ -73,25 +36,29 @@ def evaluate(model: Model, dataset: Dataset, items: Sequence[Item], note: str = 
     """
     tallies = tally(model, dataset, items)
     threshold = model.bundle.decision.threshold
-    return summarize(
-        [entry.stem for entry in tallies],
-        dataset.spec.class_names,
-        np.array([entry.counts(threshold) for entry in tallies]),
-        np.array([entry.counts_all(threshold) for entry in tallies]),
-        tta=model.views,
-        note=note,
-    )
+    pairs = [(entry, threshold) for entry in tallies]
+    return score(pairs, dataset.spec.class_names, tta=model.views, note=note)
 
 
-def tally(model: Model, dataset: Dataset, items: Sequence[Item]) -> list[Tally]:
-    """Predict labelled images and count; see `evaluate`."""
+def tally(
+    model: Model, dataset: Dataset, items: Sequence[Item], tuned: bool = False
+) -> list[Tally]:
+    """Predict labelled images and count; see `evaluate`.
+
+    Args:
+        model: The model.
+        dataset: Reads the images.
+        items: Which images.
+        tuned: The threshold of a binary task is chosen afterwards.
+    """
     models: dict[tuple[int, ...], Model] = {}
     tallies = []
+    counter = Counter(dataset, items, tuned)
     with progress_bar("evaluate", len(items)) as progress:
         for item in items:
             unseen = unseen_members(model, item)
             fit = models.setdefault(unseen, model.only(unseen) if unseen else model)
-            tallies.append(_count(fit, dataset, item))
+            tallies.append(counter.count(fit, item))
             progress.advance(note=item.stem)
     return tallies
 
@@ -101,23 +68,6 @@ def unseen_members(model: Model, item: Item) -> tuple[int, ...]:
     digest = item.digest()
     learnt = model.bundle.history.learnt
     return tuple(k for k, seen in enumerate(learnt) if not seen.meets(digest, item.window))
-
-
-def _count(model: Model, dataset: Dataset, item: Item) -> Tally:
-    """Predict an item in strips, so that memory does not grow with it."""
-    classes = len(dataset.spec.classes)
-    binary = classes == 2
-    counts = np.zeros((2, BINS + 1) if binary else (classes, classes), np.int64)
-    missed = np.zeros(classes, np.int64)
-    cache = SampleCache(dataset, _SMALL)
-    for sample, probabilities in model.samples(partial(cache.read, item), dataset.size(item)):
-        if binary:
-            counts += histogram(sample.mask, probabilities[1])
-        else:
-            counts += cm.confusion(sample.mask, decide(probabilities, 0.5), classes)
-        unseen = np.isnan(sample.image).any(axis=0) & (sample.labels != IGNORE)
-        missed += np.bincount(sample.labels[unseen], minlength=classes)
-    return Tally(item.stem, counts, missed)
 
 
 def score_folds(
@@ -135,20 +85,13 @@ def score_folds(
     """
     thresholds, stored = [0.5] * len(folds), 0.5
     if len(names) == 2:
-        pooled = [np.sum([entry.valid for entry in fold], axis=0) for fold in folds]
+        pooled = [np.sum([entry.pooled for entry in fold], axis=0) for fold in folds]
         thresholds, stored = cross_fitted(pooled), best_threshold(np.sum(pooled, axis=0))
     pairs = [(entry, t) for fold, t in zip(folds, thresholds, strict=True) for entry in fold]
     note = f"out of fold, {len(folds)} folds; every image is scored by a model that never saw it"
     if len(names) == 2:
         note += f"; threshold {stored:g}, for each fold's score tuned on the others"
-    scores = summarize(
-        [entry.stem for entry, _ in pairs],
-        names,
-        np.array([entry.counts(t) for entry, t in pairs]),
-        np.array([entry.counts_all(t) for entry, t in pairs]),
-        tta=tta,
-        note=note,
-    )
+    scores = score(pairs, names, tta=tta, note=note)
     return scores, stored
 
 

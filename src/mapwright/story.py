@@ -31,13 +31,14 @@ from mapwright.data.splits import Fold, Splits
 from mapwright.data.tiles import SampleCache
 from mapwright.data.write_spec import to_toml
 from mapwright.errors import OutputError
-from mapwright.evaluation import Tally, ancestry_note, score_folds, tally
+from mapwright.evaluation import ancestry_note, score_folds, tally
 from mapwright.hardware import Hardware, detect_hardware
 from mapwright.io.files import write_json, write_text
 from mapwright.metrics.summary import Scores
 from mapwright.models.weights import StartingWeights
 from mapwright.plan import Plan, PlanWithReasons, make_plan
 from mapwright.predict.model import Model
+from mapwright.tally import Tally
 from mapwright.training.budget import Clock, share_out
 from mapwright.training.fit import Job, Speed, fit_fold, measure
 from mapwright.training.memory import memory_of
@@ -174,7 +175,7 @@ class Story:
             step = (time.monotonic() - began - look) / fitted.step
             self._speed = replace(self._speed, step=max(step, self._speed.step / 4))
         member = Model(self._bundle([fitted], start, (fold,), 0.0))
-        return Member(fitted, start, tally(member, self._dataset, list(job.val)))
+        return Member(fitted, start, tally(member, self._dataset, list(job.val), many))
 
     def close(self, members: Sequence[Member], seconds: float) -> Run:
         """Score, save, and clear the way."""

@@ -6,6 +6,7 @@ import pytest
 
 from builders import write_png, write_tiff
 from mapwright.data.layouts import find_layout
+from mapwright.data.patterns import match_files
 from mapwright.errors import DatasetError
 
 RNG = np.random.default_rng(0)
@@ -47,6 +48,10 @@ def fill(root: Path, patterns: Sequence[tuple[str, int]], stems: Sequence[str] =
         ("img_dir/*.png", "ann_dir/*.png", 1),
         ("data/img_dir/*.png", "data/ann_dir/*.png", 1),
         ("sat/*.png", "gt/*.png", 1),
+        ("img_*.png", "mask_*.png", 3),
+        ("images/img_*.png", "masks/mask_*.png", 3),
+        ("sen2_scene_*.tif", "sen2_truth_*.tif", 6),
+        ("*.jpg", "*.png", 3),
     ],
 )
 def test_images_and_masks_are_told_apart(
@@ -143,3 +148,81 @@ def test_masks_whose_stems_fit_no_image_are_no_masks(tmp_path: Path) -> None:
     fill(tmp_path, [("masks/*.png", 1)], "789")
     with pytest.raises(DatasetError, match="no masks found that fit"):
         find_layout(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("images", "masks", "train", "val"),
+    [
+        ("{}_scene/{}_scene_*.tif", "{}_truth/{}_truth_*.tif", "tra", "val"),
+        ("images/{}/*.png", "masks/{}/*.png", "train", "val"),
+        ("{}/images/*.png", "{}/labels/*.png", "training", "validation"),
+        ("{}/*_sat.jpg", "{}/*_mask.png", "train", "dev"),
+    ],
+)
+def test_folders_for_train_and_val_are_a_given_split(
+    tmp_path: Path, images: str, masks: str, train: str, val: str
+) -> None:
+    for side, stems in ((train, "0123"), (val, "01")):
+        both = [(images.replace("{}", side), 3), (masks.replace("{}", side), 1)]
+        fill(tmp_path, both, stems)
+    layout, reasons = find_layout(tmp_path)
+    words = "{" + f"{train},{val}" + "}"
+    assert layout.images == images.replace("{}", words)
+    assert layout.masks == masks.replace("{}", words)
+    assert layout.split == {"by": "given", "given": {"train": [f"{train}_*"], "val": [f"{val}_*"]}}
+    assert reasons["images"] == "6 files"
+    found = match_files(tmp_path, layout.images)
+    assert [stem for stem in found if stem[0] == train[0]][:2] == [f"{train}_0", f"{train}_1"]
+    assert match_files(tmp_path, layout.masks or "").keys() == found.keys()
+
+
+def test_a_test_set_is_left_out_and_one_without_masks_is_for_prediction(tmp_path: Path) -> None:
+    for side in ("train", "val", "test"):
+        fill(tmp_path, [(f"images/{side}/*.png", 3)], "012")
+    for side in ("train", "val"):
+        fill(tmp_path, [(f"masks/{side}/*.png", 1)], "012")
+    layout, _ = find_layout(tmp_path)
+    assert layout.images == "images/{train,val,test}/*.png"
+    assert layout.masks == "masks/{train,val}/*.png"
+    fill(tmp_path, [("masks/test/*.png", 1)], "012")
+    layout, reasons = find_layout(tmp_path)
+    assert layout.split and layout.split["given"]["val"] == ["val_*"]
+    assert "test is left out of both" in reasons["split"]
+
+
+def test_a_single_side_is_no_split(tmp_path: Path) -> None:
+    fill(tmp_path, [("images/train/*.png", 3), ("masks/train/*.png", 1)])
+    layout, _ = find_layout(tmp_path)
+    assert (layout.images, layout.split) == ("images/train/*.png", None)
+
+
+def test_a_table_of_runs_holds_the_masks(tmp_path: Path) -> None:
+    fill(tmp_path, [("train_v2/*.jpg", 3)], "123")
+    fill(tmp_path, [("more/*.jpg", 3)], "789")
+    (tmp_path / "some.csv").write_text("ImageId,EncodedPixels\n7.jpg,1 2\n")
+    rows = "".join(f"{k}.jpg,1 {k}\n" for k in "123")
+    (tmp_path / "all_the_runs.csv").write_text("ImageId,EncodedPixels\n" + rows)
+    (tmp_path / "readme.csv").write_text("a,b\n1,2\n")
+    layout, reasons = find_layout(tmp_path)
+    assert (layout.images, layout.masks) == ("train_v2/*.jpg", None)
+    assert layout.source == "rle:all_the_runs.csv"
+    assert "EncodedPixels" in reasons["mask.source"]
+
+
+@pytest.mark.parametrize(
+    ("files", "masks"),
+    [(["all.geojson"], "all.geojson"), (["gt/1.gpkg", "gt/2.gpkg"], "gt/*.gpkg")],
+)
+def test_vector_files_are_masks(tmp_path: Path, files: list[str], masks: str) -> None:
+    fill(tmp_path, [("images/*.tif", 3)])
+    for name in files:
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("{}")
+    layout, _ = find_layout(tmp_path)
+    assert (layout.images, layout.masks, layout.source) == ("images/*.tif", masks, "polygons")
+
+
+def test_raster_masks_win_over_vector_files(tmp_path: Path) -> None:
+    fill(tmp_path, [("images/*.tif", 3), ("masks/*.tif", 1)])
+    (tmp_path / "footprint.geojson").write_text("{}")
+    assert find_layout(tmp_path)[0].source == "file"

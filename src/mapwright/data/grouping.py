@@ -26,7 +26,7 @@ _SIDES = {
 _SIDE_WORD = re.compile(
     r"(?<![A-Za-z])(" + "|".join(sum(_SIDES.values(), ())) + r")(?![A-Za-z])", re.I
 )
-_HEAD = re.compile(r"([A-Za-z][A-Za-z_\-]*[_\-]).")
+_HEADS = (re.compile(r"([A-Za-z][A-Za-z_\-]*[_\-])."), re.compile(r"(.*[A-Za-z].*[_\-])."))
 
 
 @dataclass(frozen=True)
@@ -104,8 +104,8 @@ def _by_first_words(paths: list[Path]) -> dict[str, dict[str, Path]]:
     """One folder's files by the words that their names begin with, such as `img_`."""
     groups: dict[str, dict[str, Path]] = defaultdict(dict)
     for path in paths:
-        if head := _HEAD.match(path.stem):
-            groups[f"{head[1]}*{path.suffix}"][path.stem.removeprefix(head[1])] = path
+        for head in sorted({found[1] for shape in _HEADS if (found := shape.match(path.stem))}):
+            groups[f"{head}*{path.suffix}"][path.stem.removeprefix(head)] = path
     return groups
 
 

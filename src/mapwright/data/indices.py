@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import combinations
 from typing import Any, Self
@@ -16,7 +15,7 @@ _FEWEST = 100  # pixels that must say something, and
 _TELLING = 0.2  # the share of all pixels that they must be
 _SHARE = 0.9  # of those must fit
 _SIMILAR = 0.75  # rank correlation below which no fit is tried
-_LEVELS = 20.0  # steps: a band that spreads over fewer can't be told from any other
+_LEVELS = 25.0  # steps: a band that spreads over fewer can't be told from any other
 _FLOOR = 0.003  # of the spread of a band: what a pixel may be off for reasons other than rounding
 _FLOAT = 2.0**-21  # relative error of a ratio that was calculated and kept in float32
 _SHIFTS = (0.0, -1000.0)  # added to both bands first; the second takes off Sentinel-2's offset
@@ -97,31 +96,46 @@ class _Ratio:
     off: Values
 
 
-def find_indices(pixels: NDArray[Any], least: float = _SHARE) -> list[IndexFit]:
+def find_indices(pixels: NDArray[Any]) -> list[IndexFit]:
     """Find every band that is an index of two others.
 
     Args:
         pixels: (C, ...) band values, NaN where invalid.
-        least: Share of the telling pixels that must fit.
 
     Returns:
         By band, the best fit of each first. A band that is as well a weighted sum of the two is
         no index of them.
     """
     bands = _bands(pixels)
+    telling = [position for position, band in enumerate(bands) if band.telling]
     found = []
-    for first, second, shift, ratio in _ratios(bands):
-        for position, band in enumerate(bands):
-            if position in (first, second) or not band.telling or not _similar(band, ratio):
-                continue
-            fits = [
-                _fit(position, band, first, second, shift, ratio, cut=False),
-                _fit(position, band.uncut(), first, second, shift, ratio, cut=True),
-            ]
-            best = max((fit for fit in fits if fit), key=lambda fit: fit.share, default=None)
-            if best and best.share >= least and not _is_sum(bands, best, ratio):
-                found.append(best)
+    for pair in combinations(telling, 2):
+        for shift in _SHIFTS:
+            if ratio := _ratio(bands[pair[0]], bands[pair[1]], shift):
+                others = [k for k in telling if k not in pair and _similar(bands[k], ratio)]
+                fits = [_best(k, bands[k], pair, shift, ratio) for k in others]
+                found += [fit for fit in fits if fit and _holds(bands, fit, ratio)]
     return sorted(found, key=lambda fit: (fit.band, -round(fit.share, 2), fit.error))
+
+
+def fit_pair(pixels: NDArray[Any], band: int, plus: int, minus: int) -> IndexFit | None:
+    """How well one band fits as an index of two others; None: can't tell.
+
+    Args:
+        pixels: (C, ...) band values, NaN where invalid.
+        band: Position of the index.
+        plus: Position of the band that should raise it.
+        minus: Position of the band that should lower it.
+    """
+    bands = _bands(pixels)
+    if not bands or not all(bands[k].telling for k in (band, plus, minus)):
+        return None
+    fits = []
+    for shift in _SHIFTS:
+        if ratio := _ratio(bands[plus], bands[minus], shift):
+            fits.append(_best(band, bands[band], (plus, minus), shift, ratio))
+    straight = [fit for fit in fits if fit and fit.plus == plus]
+    return max(straight, key=lambda fit: fit.share, default=None)
 
 
 def share_that_fits(pixels: NDArray[Any], fit: IndexFit) -> float | None:
@@ -164,14 +178,6 @@ def _step(values: Values) -> float:
     return float(np.abs(values).max()) * _FLOAT
 
 
-def _ratios(bands: list[_Band]) -> Iterator[tuple[int, int, float, _Ratio]]:
-    for first, second in combinations(range(len(bands)), 2):
-        for shift in _SHIFTS:
-            ratio = _ratio(bands[first], bands[second], shift)
-            if ratio is not None:
-                yield first, second, shift, ratio
-
-
 def _ratio(first: _Band, second: _Band, shift: float) -> _Ratio | None:
     """The ratio where both bands, rounded as they are, leave it well defined.
 
@@ -200,8 +206,17 @@ def _similar(band: _Band, ratio: _Ratio) -> bool:
     return bool(abs(np.corrcoef(ranks[0], ranks[1])[0, 1]) >= _SIMILAR)
 
 
+def _best(
+    position: int, band: _Band, pair: tuple[int, int], shift: float, ratio: _Ratio
+) -> IndexFit | None:
+    """The better of the fits to values that were rounded or cut."""
+    fits = [_fit(position, band, pair, shift, ratio, cut=False)]
+    fits += [_fit(position, band.uncut(), pair, shift, ratio, cut=True)]
+    return max((fit for fit in fits if fit), key=lambda fit: fit.share, default=None)
+
+
 def _fit(
-    position: int, band: _Band, first: int, second: int, shift: float, ratio: _Ratio, *, cut: bool
+    position: int, band: _Band, pair: tuple[int, int], shift: float, ratio: _Ratio, *, cut: bool
 ) -> IndexFit | None:
     """Fit a line to values over ratios that outliers can't pull away; count what fits."""
     values = band.values[ratio.pixels]
@@ -220,7 +235,7 @@ def _fit(
     fits = left <= _allowed(band, off, slope)
     if not slope or not fits.any():
         return None
-    plus, minus = (first, second) if slope > 0 else (second, first)
+    plus, minus = pair if slope > 0 else pair[::-1]
     error = float(np.sqrt((left[fits] ** 2).mean())) / band.spread
     share = float(fits.mean())
     return IndexFit(position, plus, minus, abs(slope), start, shift, cut, share, error)
@@ -246,13 +261,15 @@ def _robust_line(q: Values, v: Values) -> tuple[float, float]:
     return slope, float(np.median(v - slope * q))
 
 
-def _is_sum(bands: list[_Band], fit: IndexFit, ratio: _Ratio) -> bool:
-    """Whether a weighted sum of two bands explains a third as well as an index of them does."""
+def _holds(bands: list[_Band], fit: IndexFit, ratio: _Ratio) -> bool:
+    """Whether enough pixels fit, and fewer fit a weighted sum of the two bands."""
+    if fit.share < _SHARE:
+        return False
     band = bands[fit.band].uncut() if fit.cut else bands[fit.band]
-    inner = ratio.pixels[band.inner[ratio.pixels]]
-    values = band.values[inner]
-    pair = [bands[k].values[inner] for k in (fit.plus, fit.minus)]
+    inner = band.inner[ratio.pixels]
+    values = band.values[ratio.pixels][inner]
+    pair = [bands[k].values[ratio.pixels][inner] for k in (fit.plus, fit.minus)]
     columns = np.stack([*pair, np.ones_like(values)], axis=1)
-    allowed = _allowed(band, ratio.off[band.inner[ratio.pixels]], fit.scale)
+    allowed = _allowed(band, ratio.off[inner], fit.scale)
     weights = np.linalg.lstsq(columns / allowed[:, None], values / allowed, rcond=None)[0]
-    return bool((np.abs(values - columns @ weights) <= allowed).mean() >= _SHARE)
+    return bool((np.abs(values - columns @ weights) <= allowed).mean() < _SHARE)

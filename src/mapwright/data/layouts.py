@@ -46,7 +46,13 @@ class _Pair:
 
     @property
     def shared(self) -> int:
+        """How many images have a mask."""
         return len(self.images.files.keys() & self.masks.files.keys())
+
+    @property
+    def one_side(self) -> bool:
+        """Whether their names speak of the same side of a split, or of none."""
+        return self.images.side == self.masks.side
 
 
 def find_layout(root: Path) -> tuple[Layout, Reasons]:
@@ -78,7 +84,7 @@ def find_layout(root: Path) -> tuple[Layout, Reasons]:
         if found := _with_polygons(root, groups):
             return found
         raise _no_masks(root, groups)
-    best = max(pairs, key=lambda pair: (pair.shared, pair.evidence))
+    best = max(pairs, key=lambda pair: (pair.shared, pair.one_side, pair.evidence))
     return _with_sides(best, pairs, groups)
 
 

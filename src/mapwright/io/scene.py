@@ -27,6 +27,7 @@ from mapwright.types import Window
 How = Literal["nearest", "bilinear"]
 """How values are brought to another grid: `nearest` for categories, `bilinear` for measurements."""
 
+_MARGIN = 4  # pixels read around a window on another grid
 _EXACT = 1e-3  # pixels; grids that differ by less are the same
 
 
@@ -123,20 +124,23 @@ def read_on_grid(
                 expected=f"the grid {words(grid)}, or a CRS on both",
                 fix="use a file at the size of its image, or give both their CRS",
             )
-        target = place_window(grid, window, (window.height, window.width))
+        # with a margin, or pixels at the rim of a window would be interpolated in another way
+        wide = window.moved(-_MARGIN, -_MARGIN)
+        height, width = window.height + 2 * _MARGIN, window.width + 2 * _MARGIN
         with WarpedVRT(
             source,
             crs=grid.crs.to_wkt(),
-            transform=target.transform,
-            height=window.height,
-            width=window.width,
+            transform=place_window(grid, wide, (wide.height, wide.width)).transform,
+            height=height,
+            width=width,
             resampling=Resampling[layer.how],
             src_nodata=source.nodata if nodata is None else nodata,
             nodata=math.nan,
             dtype="float64",
-            tolerance=0,  # else pixels would depend on the window that they are read with
+            tolerance=_EXACT,  # coarser, pixels would depend on the window that is read
         ) as warped:
-            pixels = warped.read(layer.bands)
+            pixels = warped.read(layer.bands)[:, _MARGIN:-_MARGIN, _MARGIN:-_MARGIN]
+    target = place_window(grid, window, (window.height, window.width))
     return Raster(pixels, valid_pixels(pixels, None), target)
 
 

@@ -33,27 +33,27 @@ def confusion(truth: ClassIndex, guess: ClassIndex, classes: int) -> Counts:
 
 def iou(counts: Counts) -> Scores:
     """Intersection over union per class, TP / (TP + FP + FN); NaN for an absent class."""
-    return _ratio(_hits(counts), _truth(counts) + _guess(counts) - _hits(counts))
+    return ratio(_hits(counts), _truth(counts) + _guess(counts) - _hits(counts))
 
 
 def f1(counts: Counts) -> Scores:
     """F1 (= Dice) per class, 2 TP / (2 TP + FP + FN); NaN for an absent class."""
-    return _ratio(2 * _hits(counts), _truth(counts) + _guess(counts))
+    return ratio(2 * _hits(counts), _truth(counts) + _guess(counts))
 
 
 def precision(counts: Counts) -> Scores:
     """TP / (TP + FP) per class; NaN for a class that is never predicted."""
-    return _ratio(_hits(counts), _guess(counts))
+    return ratio(_hits(counts), _guess(counts))
 
 
 def recall(counts: Counts) -> Scores:
     """TP / (TP + FN) per class; NaN for a class that is never true."""
-    return _ratio(_hits(counts), _truth(counts))
+    return ratio(_hits(counts), _truth(counts))
 
 
 def accuracy(counts: Counts) -> NDArray[np.float64]:
     """Share of pixels that are right; NaN when nothing was counted."""
-    return _ratio(_hits(counts).sum(-1), counts.sum((-2, -1)))
+    return ratio(_hits(counts).sum(-1), counts.sum((-2, -1)))
 
 
 def present(counts: Counts) -> NDArray[np.bool_]:
@@ -64,12 +64,20 @@ def present(counts: Counts) -> NDArray[np.bool_]:
 def mean_over_present(scores: Scores) -> NDArray[np.float64]:
     """Mean over the classes whose score is defined; NaN when there is none."""
     defined = ~np.isnan(scores)
-    return _ratio(np.where(defined, scores, 0).sum(-1), defined.sum(-1))
+    return ratio(np.where(defined, scores, 0).sum(-1), defined.sum(-1))
 
 
 def mean_iou(counts: Counts) -> NDArray[np.float64]:
     """Mean IoU over the classes present in truth or prediction."""
     return mean_over_present(iou(counts))
+
+
+def ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:
+    """Part / whole, NaN where whole is 0."""
+    top, bottom = np.asarray(part, np.float64), np.asarray(whole, np.float64)
+    share: NDArray[np.float64] = np.full(top.shape, np.nan)
+    np.divide(top, bottom, out=share, where=bottom != 0)
+    return share
 
 
 def _hits(counts: Counts) -> Counts:
@@ -82,11 +90,3 @@ def _truth(counts: Counts) -> Counts:
 
 def _guess(counts: Counts) -> Counts:
     return np.asarray(counts.sum(-2)[..., : counts.shape[-2]])
-
-
-def _ratio(part: NDArray[np.generic], whole: NDArray[np.generic]) -> NDArray[np.float64]:
-    """Part / whole, NaN where whole is 0."""
-    top, bottom = np.asarray(part, np.float64), np.asarray(whole, np.float64)
-    ratio: NDArray[np.float64] = np.full(top.shape, np.nan)
-    np.divide(top, bottom, out=ratio, where=bottom != 0)
-    return ratio

@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapwright.metrics import confusion as cm
-from mapwright.metrics.intervals import bootstrap_interval
+from mapwright.metrics.boundary import Bands, boundary_iou
+from mapwright.metrics.intervals import Units, bootstrap_interval
 from mapwright.types import Counts
 
 
@@ -21,7 +22,7 @@ class ClassScores:
     Args:
         name: The class.
         iou: Intersection over union.
-        iou_interval: 95 % bootstrap interval over images.
+        iou_interval: 95 % bootstrap interval, see `Scores.interval_unit`.
         f1: F1, which is Dice.
         precision: Share of predicted pixels that are right.
         recall: Share of true pixels that are found.
@@ -29,6 +30,7 @@ class ClassScores:
         iou_all_pixels: IoU with invalid pixels counted too, where the mask labels them.
         iou_baseline: IoU of the constant prediction.
         pixels: True pixels.
+        boundary_iou: IoU of the bands along the outlines; NaN when not counted.
     """
 
     name: str
@@ -41,6 +43,22 @@ class ClassScores:
     iou_all_pixels: float
     iou_baseline: float
     pixels: int
+    boundary_iou: float = float("nan")
+
+
+@dataclass(frozen=True)
+class WithoutLeak:
+    """Scores once more, without the pixels that lie on ground that was learnt from.
+
+    Args:
+        mean_iou: Mean over the classes that are present.
+        iou: IoU of each class.
+        pixels: How many valid, labelled pixels are left out.
+    """
+
+    mean_iou: float
+    iou: tuple[float, ...]
+    pixels: int
 
 
 @dataclass(frozen=True)
@@ -52,7 +70,7 @@ class Scores:
         classes: One entry per class.
         absent: Classes that occur neither in truth nor in prediction; not in the means.
         mean_iou: Mean over the classes that are present.
-        mean_iou_interval: 95 % bootstrap interval over images.
+        mean_iou_interval: 95 % bootstrap interval.
         mean_iou_per_image: Mean over images of each image's mean IoU.
         mean_iou_all_pixels: Mean IoU with invalid pixels counted too.
         accuracy: Share of pixels that are right.
@@ -64,6 +82,11 @@ class Scores:
         confusion: (K, K) pixels, rows = truth, columns = prediction.
         tta: Test-time augmentation used.
         note: What the reader must know, such as training images among those evaluated.
+        interval_unit: What the bootstrap drew: `images`, or `blocks of 106 pixels`.
+        mean_boundary_iou: Mean boundary IoU over the classes that have an outline; NaN when not
+            counted.
+        boundary_width: Width of the boundary bands in pixels; 0 when not counted.
+        without_leak: The scores without ground that was learnt from; None when nobody looked.
     """
 
     images: tuple[str, ...]
@@ -82,6 +105,10 @@ class Scores:
     confusion: list[list[int]]
     tta: str
     note: str = ""
+    interval_unit: str = "images"
+    mean_boundary_iou: float = float("nan")
+    boundary_width: int = 0
+    without_leak: WithoutLeak | None = None
 
     def plain(self) -> dict[str, Any]:
         """The scores as JSON-able built-in types; None where a score is not defined."""
@@ -90,7 +117,7 @@ class Scores:
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Scores:
-        """The scores from what `plain` gave."""
+        """The scores from what `plain` gave, now or before a field was added."""
         values = dict(_with_nan(plain))
         classes = tuple(
             ClassScores(**{**entry, "iou_interval": tuple(entry["iou_interval"])})
@@ -98,6 +125,11 @@ class Scores:
         )
         for key in ("images", "absent", "mean_iou_interval"):
             values[key] = tuple(values[key])
+        if plain.get("without_leak"):
+            leak = values["without_leak"]
+            values["without_leak"] = WithoutLeak(**{**leak, "iou": tuple(leak["iou"])})
+        else:
+            values.pop("without_leak", None)
         return cls(classes=classes, **values)
 
 
@@ -109,6 +141,9 @@ def summarize(
     *,
     tta: str = "none",
     note: str = "",
+    units: Units | None = None,
+    bands: Bands | None = None,
+    leaked: Counts | None = None,
 ) -> Scores:
     """Counts per image to scores.
 
@@ -120,10 +155,16 @@ def summarize(
             those that were given no class.
         tta: Test-time augmentation used.
         note: Passed on.
+        units: What the bootstrap draws; None = the images.
+        bands: Boundary bands per image; None = not counted.
+        leaked: (n, K, K) those pixels of `counts` that lie on ground that was learnt from; None =
+            nobody looked.
     """
     pooled = counts.sum(axis=0)
     constant = constant_baseline(pooled)
-    intervals, mean_interval = (bootstrap_interval(counts, s) for s in (cm.iou, cm.mean_iou))
+    units = units or Units(counts, "images")
+    intervals, mean_interval = (bootstrap_interval(units.counts, s) for s in (cm.iou, cm.mean_iou))
+    outlines = _outlines(bands, len(names))
     columns = {
         "iou": cm.iou(pooled),
         "f1": cm.f1(pooled),
@@ -132,6 +173,7 @@ def summarize(
         "iou_per_image": cm.mean_over_present(_where_true(counts).T),
         "iou_all_pixels": cm.iou(counts_all.sum(axis=0)),
         "iou_baseline": cm.iou(_constant(pooled, constant)),
+        "boundary_iou": outlines,
     }
     per_class = tuple(
         ClassScores(
@@ -160,6 +202,10 @@ def summarize(
         confusion=pooled.tolist(),
         tta=tta,
         note=note,
+        interval_unit=units.name,
+        mean_boundary_iou=float(cm.mean_over_present(outlines)),
+        boundary_width=bands.width if bands else 0,
+        without_leak=_without_leak(pooled, leaked),
     )
 
 
@@ -167,6 +213,20 @@ def constant_baseline(counts: Counts) -> int:
     """The class whose constant prediction has the highest mean IoU; (K, K) counts."""
     scores = np.array([cm.mean_iou(_constant(counts, k)) for k in range(len(counts))])
     return 0 if np.isnan(scores).all() else int(np.nanargmax(scores))
+
+
+def _outlines(bands: Bands | None, classes: int) -> NDArray[np.float64]:
+    """(K,) pooled boundary IoU; NaN when not counted."""
+    return boundary_iou(bands.counts.sum(axis=0)) if bands else np.full(classes, np.nan)
+
+
+def _without_leak(pooled: Counts, leaked: Counts | None) -> WithoutLeak | None:
+    """(K, K) pooled counts and (n, K, K) of ground that was learnt from."""
+    if leaked is None:
+        return None
+    rest = pooled - leaked.sum(axis=0)
+    iou = tuple(float(score) for score in cm.iou(rest))
+    return WithoutLeak(float(cm.mean_iou(rest)), iou, int(leaked.sum()))
 
 
 def _where_true(counts: Counts) -> NDArray[np.float64]:

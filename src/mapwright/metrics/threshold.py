@@ -30,10 +30,16 @@ def histogram(truth: ClassIndex, second: NDArray[np.float32]) -> Histogram:
         (2, BINS + 1) int64.
     """
     known = truth != IGNORE
-    # compared in single precision, so that p >= t holds for the same pixels as in a map
-    place = np.searchsorted(_STEPS, second[known], side="right") - 1
-    flat = truth[known].astype(np.int64) * (BINS + 1) + place
+    flat = truth[known].astype(np.int64) * (BINS + 1) + places(second[known])
     return np.bincount(flat, minlength=2 * (BINS + 1)).reshape(2, BINS + 1)
+
+
+def places(second: NDArray[np.float32]) -> NDArray[np.uint16]:
+    """The bin of each probability: p >= t exactly where the bin is at least t * `BINS`.
+
+    Compared in single precision, so that this holds for the same pixels as in a map.
+    """
+    return (np.searchsorted(_STEPS, second, side="right") - 1).astype(np.uint16)
 
 
 def counts_at(histograms: Histogram, threshold: float) -> Counts:
