@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import shutil
 import time
-from collections.abc import Iterator, Mapping
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
@@ -18,11 +19,13 @@ from rich.text import Text
 from mapwright.apply import predict_files
 from mapwright.data.check import check
 from mapwright.data.config import Config, read_toml
-from mapwright.data.dataset import Dataset
+from mapwright.data.dataset import Dataset, Item
 from mapwright.data.describe import open_dataset
 from mapwright.data.spec import DatasetSpec
+from mapwright.data.splits import make_splits
 from mapwright.demo.dataset import make_settlements
 from mapwright.errors import DatasetError, SettingError
+from mapwright.evaluation import unseen_members
 from mapwright.io.files import require_new
 from mapwright.predict.model import Model
 from mapwright.report.build import write_report
@@ -31,6 +34,7 @@ from mapwright.run import Options, train_on
 from mapwright.training.budget import Clock
 
 _AFTER = 20.0  # seconds that predictions and report take on a small data set
+_SHOWN = 7  # images that a report shows beside their maps
 _SMALLEST = 64  # made-up tiles; fewer teach nothing
 
 
@@ -49,13 +53,15 @@ class Pretrain(Config):
 
 
 class Prediction(Config):
-    """What to write of the images without a mask.
+    """Which images to map when the model is trained, and what to write of each.
 
     Args:
+        held_out: Map the held-out images too, and not only those without a mask.
         overlay: Also write each image with the classes laid over it.
         probabilities: Also write one band of probability per class.
     """
 
+    held_out: bool = False
     overlay: bool = True
     probabilities: bool = False
 
@@ -67,7 +73,7 @@ class Recipe(Config):
         dataset: Parts of a `dataset.toml` that override what is guessed from the files.
         pretrain: What to learn first, or None.
         plan: Settings of the plan, and the number of `folds`.
-        predict: What to write of the images without a mask.
+        predict: Which images to map.
     """
 
     dataset: dict[str, Any] = Field(default_factory=dict)
@@ -159,6 +165,7 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
         settings=settings,
         parent=parent,
         reserve=_AFTER if clock else 0.0,
+        after_pixels=_pixels(dataset, _to_map(recipe, dataset, folds)),
         resume=True,
     )
     run = train_on(dataset, task.out, options)
@@ -167,20 +174,44 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
     yield Text(history_text(run.model.bundle.history))
 
     yield Rule("predict and report", align="left")
-    written = [task.out / "report.html"]
-    if dataset.unlabelled:
+    written = [*write_report(run.folder), *_map(recipe, run.model, dataset, task.out)]
+    shutil.copyfile(task.recipe, task.out / "recipe.toml")
+    yield Text("\n".join(str(path) for path in written))
+    yield Text(f"{time.monotonic() - task.began:.0f} s in all", "bold green")
+
+
+def _to_map(recipe: Recipe, dataset: Dataset, folds: int) -> list[Item]:
+    """The images to map: those without a mask and, if asked for, those held out."""
+    if not recipe.predict.held_out or folds == 0:
+        return list(dataset.unlabelled)
+    splits = make_splits([item.stem for item in dataset.units], dataset.spec.split, folds)
+    held = {item.scene for fold in splits.folds for item in dataset.choose(fold.val)}
+    return [item for item in dataset.items if not item.mask or item.stem in held]
+
+
+def _pixels(dataset: Dataset, items: Sequence[Item]) -> int:
+    """Pixels to map, and those of the pictures in a report."""
+    sizes = [dataset.size(item) for item in dataset.labelled[:_SHOWN]]
+    return sum(height * width for height, width in [*sizes, *map(dataset.size, items)])
+
+
+def _map(recipe: Recipe, model: Model, dataset: Dataset, out: Path) -> list[Path]:
+    """Map images; a held-out one by the members that never saw it."""
+    folds = len(model.bundle.history.folds)
+    groups: dict[tuple[int, ...], list[Path]] = defaultdict(list)
+    for item in _to_map(recipe, dataset, folds if model.bundle.history.validated.windows else 0):
+        groups[unseen_members(model, item) or tuple(range(folds))].append(item.image)
+    written: list[Path] = []
+    for members, images in groups.items():
         maps = predict_files(
-            run.model,
-            [item.image for item in dataset.unlabelled],
-            task.out / "predictions",
+            model.only(members),
+            images,
+            out / "predictions",
             probabilities=recipe.predict.probabilities,
             with_overlay=recipe.predict.overlay,
         )
         written += [files.map for files in maps]
-    write_report(run.folder)
-    shutil.copyfile(task.recipe, task.out / "recipe.toml")
-    yield Text("\n".join(str(path) for path in written))
-    yield Text(f"{time.monotonic() - task.began:.0f} s in all", "bold green")
+    return written
 
 
 def apply_recipe(recipe: Recipe, dataset: Dataset) -> Dataset:

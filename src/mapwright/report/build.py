@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,10 @@ from mapwright.io.files import make_folder, write_text
 from mapwright.report.curves import confusion_figure, curves_figure, save_figure
 from mapwright.report.facts import Facts, gather
 from mapwright.report.figures import comparison_figure
-from mapwright.report.words import protocol, reproduce
+from mapwright.report.mapsheet import draw_map_sheet
+from mapwright.report.notes import caveat, per_image_rows, score_notes
+from mapwright.report.scoresheet import draw_score_sheet
+from mapwright.report.words import network, protocol, reproduce, scored
 
 
 def write_report(folder: Path, root: Path | None = None) -> list[Path]:
@@ -35,7 +38,30 @@ def write_report(folder: Path, root: Path | None = None) -> list[Path]:
         OutputError: A file can't be written.
     """
     facts = gather(folder, root)
+    scores = facts.scores
     figures = _draw(facts, make_folder(folder / "figures"))
+    told = {
+        "facts": facts,
+        "spec": facts.bundle.spec,
+        "history": facts.bundle.history,
+        "plan": facts.bundle.plan.plain(),
+        "fingerprint": facts.bundle.fingerprint,
+        "scores": scores,
+        "notes": [*score_notes(scores), *filter(None, [caveat(scores)])] if scores else [],
+        "per_image": per_image_rows(scores) if scores else [],
+        "protocol": protocol(facts),
+        "reproduce": reproduce(facts),
+        "figures": figures,
+    }
+    written = [*figures["paths"].values()]
+    for name in ("report.html", "report.md"):
+        write_text(folder / name, render(name, told))
+        written.append(folder / name)
+    return written
+
+
+def render(name: str, told: Mapping[str, Any]) -> str:
+    """Fill the page `report.html` or `report.md` with what it tells."""
     environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(str(files("mapwright.report"))),
         autoescape=jinja2.select_autoescape(["html.j2"]),
@@ -49,23 +75,7 @@ def write_report(folder: Path, root: Path | None = None) -> list[Path]:
         "setting": _setting,
         "cell": lambda text: str(text).replace("|", "\\|"),  # inside a Markdown table
     }
-    told = {
-        "facts": facts,
-        "spec": facts.bundle.spec,
-        "history": facts.bundle.history,
-        "plan": facts.bundle.plan.plain(),
-        "fingerprint": facts.bundle.fingerprint,
-        "scores": facts.scores,
-        "protocol": protocol(facts),
-        "reproduce": reproduce(facts),
-        "figures": figures,
-    }
-    written = [*figures["paths"].values()]
-    for name in ("report.html", "report.md"):
-        text = environment.get_template(f"{name}.j2").render(told)
-        write_text(folder / name, text)
-        written.append(folder / name)
-    return written
+    return environment.get_template(f"{name}.j2").render(told)
 
 
 def _draw(facts: Facts, folder: Path) -> dict[str, Any]:
@@ -78,6 +88,15 @@ def _draw(facts: Facts, folder: Path) -> dict[str, Any]:
     for name, draw in drawings.items():
         paths[name] = folder / f"{name}.png"
         inline[name] = Markup(save_figure(draw, paths[name]))
+    if facts.scores:
+        paths["scores"] = folder / "scores.jpg"
+        title, subtitle = f"{facts.bundle.spec.name} · held-out images", scored(facts)
+        draw_score_sheet(facts.scores, facts.bundle.spec.colors, title, subtitle, paths["scores"])
+    if facts.scene:
+        stem, panels = facts.scene
+        paths["scene"] = folder / "scene.jpg"
+        title = f"{facts.bundle.spec.name} · {stem}"
+        draw_map_sheet(panels, title, network(facts), paths["scene"])
     embedded: dict[str, str] = {}
     if facts.examples:
         spec = facts.bundle.spec

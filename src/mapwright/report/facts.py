@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from mapwright.apply import load
-from mapwright.bundle import Bundle
+from mapwright.card import Card
 from mapwright.data.config import read_toml
 from mapwright.data.dataset import Dataset
 from mapwright.errors import DatasetError
@@ -22,6 +22,8 @@ from mapwright.metrics.confusion import mean_over_present
 from mapwright.metrics.summary import Scores
 from mapwright.predict.model import Model
 from mapwright.report.figures import Comparison
+from mapwright.report.ground import ground_of
+from mapwright.report.mapsheet import Panels
 from mapwright.types import IGNORE
 
 _SHOWN = 2  # images each of the best, the median and the worst
@@ -39,15 +41,17 @@ class Facts:
         reasons: Why each setting has its value.
         environment: Machine and versions.
         examples: Best, median and worst images; empty without the data.
+        scene: Name and panels of the first held-out image, for a sheet; None without the data.
     """
 
     folder: Path
-    bundle: Bundle
+    bundle: Card
     scores: Scores | None
     rows: Sequence[Mapping[str, float]]
     reasons: Mapping[str, str]
     environment: Mapping[str, Any]
     examples: Sequence[Comparison]
+    scene: tuple[str, Panels] | None = None
 
 
 def gather(folder: Path, root: Path | None = None) -> Facts:
@@ -82,6 +86,9 @@ def gather(folder: Path, root: Path | None = None) -> Facts:
         reasons=_reasons(folder / "plan.toml"),
         environment=environment,
         examples=examples,
+        scene=(scores.images[0], scene_panels(model, dataset, scores.images[0]))
+        if scores and examples
+        else None,
     )
 
 
@@ -90,7 +97,7 @@ def _whole(dataset: Dataset, scores: Scores) -> bool:
     if not dataset.root.is_dir():
         return False
     try:
-        return set(scores.images) <= {item.stem for item in dataset.items}
+        return bool(dataset.choose(scores.images))
     except DatasetError:
         return False
 
@@ -129,6 +136,14 @@ def _examples(model: Model, dataset: Dataset, scores: Scores) -> list[Comparison
                 label = f"{title}: {scores.images[index]} ({means[index]:.2f})"
                 rows.append(compare(model, dataset, scores.images[index], label))
     return rows
+
+
+def scene_panels(model: Model, dataset: Dataset, stem: str) -> Panels:
+    """One image with truth and prediction, for a sheet."""
+    (item,) = dataset.choose([stem])
+    row, spec = compare(model, dataset, stem, stem), dataset.spec
+    ground = ground_of(dataset.geobox(item))
+    return Panels(row.picture, row.truth, row.guess, spec.class_names, spec.colors, ground)
 
 
 def compare(model: Model, dataset: Dataset, stem: str, title: str) -> Comparison:

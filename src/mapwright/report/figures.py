@@ -88,6 +88,14 @@ def error_picture(truth: ClassIndex, guess: ClassIndex, classes: int) -> Rgb:
     return color_classes(code, (_RIGHT, _FALSE, _MISSED))
 
 
+def error_keys(names: Sequence[str]) -> list[tuple[str, str]]:
+    """What the colours of `error_picture` mean: words and `#rrggbb`."""
+    if len(names) == 2:
+        false, missed = f"false {names[1]}", f"missed {names[1]}"
+        return [("right", _RIGHT), (false, _FALSE), (missed, _MISSED)]
+    return [("right", _RIGHT), ("wrong", _FALSE)]
+
+
 def _draw_row(axes: Any, row: Comparison, colors: tuple[str, ...]) -> None:
     pictures = (
         row.picture,
@@ -103,9 +111,5 @@ def _draw_row(axes: Any, row: Comparison, colors: tuple[str, ...]) -> None:
 
 
 def _legend(names: Sequence[str], colors: Sequence[str]) -> list[Patch]:
-    classes = [Patch(color=c, label=name) for name, c in zip(names, colors, strict=True)]
-    binary = len(names) == 2
-    errors = [Patch(color=_RIGHT, label="right")]
-    errors += [Patch(color=_FALSE, label=f"false {names[1]}" if binary else "wrong")]
-    errors += [Patch(color=_MISSED, label=f"missed {names[1]}")] if binary else []
-    return [*classes, *errors, Patch(color=INVALID_COLOR, label="invalid")]
+    keys = [*zip(names, colors, strict=True), *error_keys(names), ("invalid", INVALID_COLOR)]
+    return [Patch(color=color, label=words) for words, color in keys]

@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 if TYPE_CHECKING:  # only named here: a table of findings must not wait for torch
-    from mapwright.bundle import History
+    from mapwright.card import History
     from mapwright.data.check import CheckReport
     from mapwright.data.fingerprint import Fingerprint
     from mapwright.data.spec import DatasetSpec
@@ -124,41 +124,61 @@ def fingerprint_table(fingerprint: Fingerprint) -> RenderableType:
 
 
 def scores_table(scores: Scores) -> RenderableType:
-    """Scores per class with intervals, beside the constant prediction."""
+    """Scores per class with intervals, beside the constant prediction, then image by image."""
+    from mapwright.report.notes import caveat, score_notes
+
     table = _table(f"{len(scores.images)} images, {scores.pixels:,} pixels, pooled")
     table.add_column("class", style="bold")
-    columns = ("IoU", "95 %", "F1", "precision", "recall", "per image", "all pixels", "baseline")
-    for name in columns:
+    columns = ["IoU", "95 %", "F1", "precision", "recall", "boundary", "per image", "all pixels"]
+    if not scores.boundary_width:
+        columns.remove("boundary")
+    for name in (*columns, "baseline"):
         table.add_column(name, justify="right")
     for row in scores.classes:
+        boundary = [row.boundary_iou] if scores.boundary_width else []
         table.add_row(
             escape(row.name),
             _number(row.iou),
             _range(row.iou_interval),
-            *map(_number, (row.f1, row.precision, row.recall, row.iou_per_image)),
+            *map(_number, (row.f1, row.precision, row.recall, *boundary, row.iou_per_image)),
             *map(_number, (row.iou_all_pixels, row.iou_baseline)),
         )
     table.add_section()
+    boundary = [scores.mean_boundary_iou] if scores.boundary_width else []
     table.add_row(
         "mean",
         f"[bold]{_number(scores.mean_iou)}[/]",
         _range(scores.mean_iou_interval),
         "", "", "",
-        *map(_number, (scores.mean_iou_per_image, scores.mean_iou_all_pixels)),
+        *map(_number, (*boundary, scores.mean_iou_per_image, scores.mean_iou_all_pixels)),
         _number(scores.mean_iou_baseline),
     )  # fmt: skip
     lines = [
-        f"accuracy {_number(scores.accuracy)}; baseline = {scores.baseline!r} everywhere, "
-        f"accuracy {_number(scores.accuracy_baseline)}; test-time augmentation: {scores.tta}",
-        "per image = mean over the images in which the class occurs; "
-        "all pixels = invalid ones with a label counted too, as given no class",
+        *score_notes(scores),
+        "Per image: mean over the images in which the class occurs. "
+        "All pixels: invalid ones with a label counted too, as given no class. "
+        f"Test-time augmentation: {scores.tta}.",
     ]
-    if scores.absent:
-        lines.append(f"not in truth nor prediction, left out of the mean: {scores.absent}")
-    notes: list[RenderableType] = [Text(line, "dim") for line in lines]
+    notes = [Text(line, "dim") for line in lines]
     if scores.note:
-        notes.append(Text(scores.note, "yellow"))
-    return Group(table, *notes)
+        notes.append(Text(caveat(scores), "yellow"))
+    return Group(table, *_per_image(scores), *notes)
+
+
+def _per_image(scores: Scores) -> list[RenderableType]:
+    """IoU of every image, where they are few enough to list."""
+    from mapwright.report.notes import per_image_rows
+
+    rows = per_image_rows(scores)
+    if not rows:
+        return []
+    table = _table("IoU, image by image (- = neither true nor predicted there)")
+    table.add_column("image", style="bold", overflow="fold")
+    for name in ("mean", *(entry.name for entry in scores.classes)):
+        table.add_column(escape(name), justify="right")
+    for stem, mean, values in rows:
+        table.add_row(escape(stem), *map(_number, (mean, *values)))
+    return ["", table]
 
 
 def history_text(history: History) -> str:

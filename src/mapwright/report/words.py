@@ -42,6 +42,20 @@ def reproduce(facts: Facts) -> str:
     return " \\\n    ".join(parts)
 
 
+def network(facts: Facts) -> str:
+    """The network in a few words."""
+    plan, spec = facts.bundle.plan, facts.bundle.spec
+    return f"{plan.architecture}, encoder {plan.encoder}; bands {', '.join(spec.band_names)}"
+
+
+def scored(facts: Facts) -> str:
+    """How much was scored, and by which network."""
+    scores = facts.scores
+    assert scores
+    images = f"{len(scores.images)} image" + ("" if len(scores.images) == 1 else "s")
+    return f"{images}, {scores.pixels:,} labelled pixels · {network(facts)}"
+
+
 def _toml(value: object) -> str:
     return str(value).lower() if isinstance(value, bool) else str(value)
 
@@ -136,9 +150,24 @@ def _metrics(facts: Facts) -> str:
         "unlabelled pixels count nowhere, except in the column 'all pixels', where invalid ones "
         "with a label do, as given no class. 'Per image' is the mean over "
         "the images in which a class occurs. "
-        "Intervals: 95 %, bootstrap over images, 1 000 draws. Baseline: the constant prediction "
+        f"{_drawn(facts)} Baseline: the constant prediction "
         f"with the best mean IoU. Prediction averages {views[facts.bundle.plan.tta]} of each tile."
     )
+
+
+def _drawn(facts: Facts) -> str:
+    """How the intervals were found, and what a boundary IoU is where there are any."""
+    unit = facts.scores.interval_unit if facts.scores else "images"
+    text = (
+        f"Intervals: 95 %, bootstrap over {unit}, 1 000 draws, percentiles widened for few units."
+    )
+    if facts.scores and facts.scores.boundary_width:
+        width = facts.scores.boundary_width
+        text += f" Boundary IoU (Cheng et al. 2021): the same, of bands {width} pixels wide inside"
+        text += (
+            " the outlines; the border of an image is an outline, that of unlabelled ground is not."
+        )
+    return text
 
 
 def _environment(facts: Facts) -> str:

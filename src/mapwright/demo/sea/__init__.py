@@ -1,0 +1,1 @@
+"""Made-up seas with ships, whose outlines are exactly known."""
