@@ -203,7 +203,7 @@ def _components(
     laid = overlaps(truth, ids)
     rows = np.zeros((len(laid.guess), 6), np.int32)
     rows[:, _CUT] = cut
-    rows[:, _SIZE] = np.bincount(ids.ravel())[laid.names]
+    rows[:, _SIZE] = np.bincount(ids[ids > 0])[laid.names]
     rows[:, _BOTH] = np.bincount(laid.pairs[:, 1], laid.shared, len(rows))
     rows[:, [_KNOWN, _SHARED, _UNION]] = laid.hits(1)
     return rows
