@@ -4,39 +4,23 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapwright.data.alike import Thumbnail, near_duplicates, outliers, thumbnail
+from mapwright.data.band_audit import audit_bands, kept_pixels, some_pixels
 from mapwright.data.dataset import Dataset, Item, Sample
+from mapwright.data.findings import Finding as Finding
+from mapwright.data.findings import listed
+from mapwright.data.reflectance import darkest
+from mapwright.data.split_audit import audit_ground
 from mapwright.errors import ImageFileError
 from mapwright.progress import progress_bar
 from mapwright.types import IGNORE
-
-Level = Literal["error", "warning", "note"]
-
-
-@dataclass(frozen=True)
-class Finding:
-    """One thing that the doctor found.
-
-    Args:
-        level: `error` would harm training, `warning` may, `note` is good to know.
-        kind: A fixed word for programs, such as `duplicate mask`.
-        stems: The images that it concerns.
-        text: What was found.
-        advice: What to do.
-    """
-
-    level: Level
-    kind: str
-    stems: tuple[str, ...]
-    text: str
-    advice: str
 
 
 @dataclass
@@ -82,6 +66,8 @@ class _Look:
     counts: NDArray[np.int64]
     small: Thumbnail
     means: NDArray[np.float64]
+    pixels: NDArray[np.float32]  # (C, n) some of its valid pixels
+    lows: Mapping[str, float] | None
 
 
 def check(dataset: Dataset) -> CheckReport:
@@ -100,6 +86,7 @@ def check(dataset: Dataset) -> CheckReport:
             looks += [look] if look else []
             progress.advance(note=item.stem)
     findings += _duplicates(looks) + _nearly_alike(looks) + _out_of_family(looks, spec.band_names)
+    findings += _bands(dataset, looks) + audit_ground(dataset, {look.item.stem for look in looks})
     counts = np.array([look.counts for look in looks if look.item.mask])
     counts = counts.reshape(-1, len(spec.classes))
     findings += _empty_classes(spec.class_names, counts)
@@ -149,6 +136,8 @@ def _look_at(dataset: Dataset, item: Item) -> tuple[_Look | None, list[Finding]]
         return None, [Finding("error", "unusable file", (item.stem,), text, advice)]
     counts = np.bincount(sample.mask.ravel(), minlength=256)[: len(dataset.spec.classes)]
     many = np.unique(sample.labels).size > 1
+    pixels, names = some_pixels(sample.image), dataset.spec.band_names
+    step = -(-pixels.shape[1] // kept_pixels(len(dataset.items), len(names))) | 1
     look = _Look(
         item,
         _digest(sample.image) if np.isfinite(sample.image).any() else None,
@@ -157,6 +146,8 @@ def _look_at(dataset: Dataset, item: Item) -> tuple[_Look | None, list[Finding]]
         counts.astype(np.int64),
         thumbnail(sample.image),
         np.array([np.nan if np.isnan(b).all() else np.nanmean(b) for b in sample.image]),
+        pixels[:, ::step].copy(),
+        darkest(pixels, names),
     )
     return look, _contents(item, sample)
 
@@ -184,7 +175,7 @@ def _duplicates(looks: Sequence[_Look]) -> list[Finding]:
         stems = tuple(look.item.stem for look in group)
         labelled = [look for look in group if look.item.mask]
         same = len({look.mask_hash for look in labelled}) <= 1
-        text = f"{_and(stems)} are the same image"
+        text = f"{listed(stems)} are the same image"
         if len(labelled) > 1 and not same:
             advice = "one of their masks must be wrong: exclude all but the right one"
             text += " with different masks"
@@ -198,7 +189,7 @@ def _duplicates(looks: Sequence[_Look]) -> list[Finding]:
             continue
         stems = tuple(look.item.stem for look in group)
         masks = "one of the two masks" if len(stems) == 2 else "all but one of the masks"
-        text = f"{_and(stems)} have the same mask but different images: {masks} must be wrong"
+        text = f"{listed(stems)} have the same mask but different images: {masks} must be wrong"
         advice = "look at them, then exclude the wrong one in dataset.toml"
         findings.append(Finding("error", "duplicate mask", stems, text, advice))
     return findings
@@ -211,7 +202,7 @@ def _nearly_alike(looks: Sequence[_Look]) -> list[Finding]:
         if a.image_hash == b.image_hash:  # said already, as the same image
             continue
         stems = (a.item.stem, b.item.stem)
-        text = f"{_and(stems)} show nearly the same (correlation {correlation:.3f})"
+        text = f"{listed(stems)} show nearly the same (correlation {correlation:.3f})"
         advice = "look at them: copies must not stand on both sides of a split"
         findings.append(Finding("warning", "near-duplicate image", stems, text, advice))
     return findings
@@ -232,6 +223,12 @@ def _out_of_family(looks: Sequence[_Look], bands: Sequence[str]) -> list[Finding
     return findings
 
 
+def _bands(dataset: Dataset, looks: Sequence[_Look]) -> list[Finding]:
+    samples = {look.item.stem: look.pixels for look in looks}
+    lows = {look.item.stem: look.lows for look in looks}
+    return audit_bands(dataset, [look.item for look in looks], samples, lows)
+
+
 def _groups(pairs: Iterable[tuple[str | None, _Look]]) -> list[list[_Look]]:
     found: dict[str | None, list[_Look]] = defaultdict(list)
     for key, look in pairs:
@@ -245,15 +242,9 @@ def _empty_classes(names: Sequence[str], counts: NDArray[np.int64]) -> list[Find
     missing = tuple(n for n, total in zip(names, counts.sum(axis=0), strict=True) if not total)
     if not missing:
         return []
-    text = f"no pixel of {_and(missing)} in any mask"
+    text = f"no pixel of {listed(missing)} in any mask"
     return [Finding("warning", "empty class", (), text, "remove the class or add images")]
 
 
 def _digest(array: NDArray[Any]) -> str:
     return hashlib.sha256(str(array.shape).encode() + array.tobytes()).hexdigest()
-
-
-def _and(words: Sequence[str]) -> str:
-    if len(words) < 2:
-        return "".join(words)
-    return ", ".join(words[:-1]) + " and " + words[-1]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 from typing import Any
@@ -20,23 +21,28 @@ from mapwright.data.index_names import (
     ratio_text,
 )
 from mapwright.data.indices import IndexFit, find_indices, fit_pair, share_that_fits
+from mapwright.data.reflectance import declares_offset
 from mapwright.data.roles import band_roles
 from mapwright.data.spec import Band
 
 _ODD = 0.5  # share of the pixels of an image: where fewer fit, it differs from the others
 _FEW_VALUES = 3  # so few say that an index between -1 and 1 was cut to whole numbers
+_ALONE = 24  # images that are looked at one by one
 _POOL = 16_384  # pixels of all images together
 
 Samples = Mapping[str, NDArray[Any]]
 """Stem -> (C, n) values of some pixels, NaN where invalid."""
 
 
-def audit_indices(bands: Sequence[Band], samples: Samples) -> list[Finding]:
+def audit_indices(
+    bands: Sequence[Band], samples: Samples, named_by_files: bool = False
+) -> list[Finding]:
     """Say which bands are an index, and where names and values contradict each other.
 
     Args:
         bands: The bands.
         samples: Some pixels of each image.
+        named_by_files: Whether bands are found by what the files call them.
     """
     pixels = _pool(samples)
     if pixels is None:
@@ -55,7 +61,9 @@ def audit_indices(bands: Sequence[Band], samples: Samples) -> list[Finding]:
             wrong.append((fit, truth))
         else:
             findings += [*_note(fit, truth, kind, bands), *_odd_images(fit, names, samples)]
-    return [*([_band_order(wrong, names, pixels)] if wrong else []), *findings]
+    if wrong:
+        findings.insert(0, _band_order(wrong, names, pixels, named_by_files))
+    return findings
 
 
 def _pool(samples: Samples) -> NDArray[Any] | None:
@@ -92,7 +100,10 @@ def _contradicts(fit: IndexFit, truth: Pair, names: Sequence[str]) -> bool:
 
 
 def _band_order(
-    wrong: Sequence[tuple[IndexFit, Pair]], names: Sequence[str], pixels: NDArray[Any]
+    wrong: Sequence[tuple[IndexFit, Pair]],
+    names: Sequence[str],
+    pixels: NDArray[Any],
+    named_by_files: bool,
 ) -> Finding:
     texts: list[str] = []
     truth: dict[int, str] = {}
@@ -101,17 +112,29 @@ def _band_order(
         text = f"{names[fit.band]} is {formula(fit, names)} in {fit.share:.1%} of the pixels"
         for pair in places_of((plus, minus), names)[:1]:
             usual = fit_pair(pixels, fit.band, *pair)
-            share = f"{usual.share:.1%}" if usual else "none"
+            share = f"{usual.share if usual else 0:.1%}"
             text += f", not {ratio_text(*pair, names)} as its name says, which fits {share}"
         texts.append(text)
-    order = probable_names(names, truth)
-    really = [f"{old} is {new}" for old, new in zip(names, order, strict=True) if old != new]
+    where = (
+        "the band descriptions of the files, which win over dataset.toml"
+        if named_by_files
+        else "the names under [[bands]] in dataset.toml"
+    )
     advice = (
-        f"the names are probably wrong: {listed(really)}, so in file order {', '.join(order)}. "
-        "Look at the image in these colours, then correct [[bands]] in dataset.toml; if the names "
-        "are right, the index was made from the wrong bands: make it again or leave it out"
+        f"{_really(names, probable_names(names, truth))}. Look at an image in these colours, then "
+        f"correct {where}; if the names are right, the index was made from the wrong bands"
     )
     return Finding("error", "band order", (), "; ".join(texts), advice)
+
+
+def _really(names: Sequence[str], order: Sequence[str]) -> str:
+    """What bands are called and what they probably are."""
+    changed = [(old, new) for old, new in zip(names, order, strict=True) if old != new]
+    if len(changed) == 2 and changed[0] == changed[1][::-1]:
+        said = f"probably the names of {changed[0][0]} and {changed[0][1]} are swapped"
+    else:
+        said = "probably " + listed([f"the band called {old} is {new}" for old, new in changed])
+    return f"{said}: the bands are {', '.join(order)}"
 
 
 def _note(
@@ -135,8 +158,7 @@ def _note(
             if roles[position] != role
         ]
         return [Finding("note", "index band", (), text, f"so {listed(names_them)}: name it so")]
-    declared = all(bands[k].offset / bands[k].scale == fit.shift for k in (fit.plus, fit.minus))
-    if fit.shift and not declared:
+    if fit.shift and not all(declares_offset(bands[k]) for k in (fit.plus, fit.minus)):
         advice = "the bands have Sentinel-2's offset, which the index was made without: declare it"
         return [Finding("note", "index band", (), text, advice)]
     return []
@@ -165,18 +187,21 @@ def _unmatched(
     position: int, kind: str, names: Sequence[str], samples: Samples, pixels: NDArray[Any]
 ) -> list[Finding]:
     """A band that is called an index of bands that are there, and is none."""
-    pairs = [pair for truth in KNOWN[kind] for pair in places_of(truth, names)]
+    places = [places_of(truth, names) for truth in KNOWN[kind]]
+    pairs = [pair for some in places for pair in some]
     values = np.unique(pixels[position][np.isfinite(pixels[position])])
     if pairs and 0 < len(values) <= _FEW_VALUES:
-        text = f"{names[position]} holds nothing but {listed([f'{value:g}' for value in values])}"
+        text = (
+            f"{names[position]} holds nothing but {listed([f'{value + 0:g}' for value in values])}"
+        )
         advice = "it was cut to whole numbers: make it again as float, or times 10000"
         return [Finding("warning", "unknown index", (), text, advice)]
     fits = [fit for pair in pairs if (fit := fit_pair(pixels, position, *pair))]
-    if not fits:
+    if not fits or not all(places):  # it may be made from a band that is not there
         return []
+    if mixed := _mixed(position, names, samples):
+        return [mixed]
     best = max(fits, key=lambda fit: fit.share)
-    shares = {stem: share_that_fits(part, best) for stem, part in samples.items()}
-    odd = tuple(stem for stem, share in shares.items() if share is not None and share < _ODD)
     text = (
         f"{names[position]} is no index of any two bands: "
         f"{ratio_text(best.plus, best.minus, names)}, as its name says, fits {best.share:.1%} of "
@@ -186,4 +211,28 @@ def _unmatched(
         "look how it was made: other bands or dates, another formula, negative values that were "
         "lost, or resampled afterwards; it may still be an input"
     )
-    return [Finding("warning", "unknown index", odd, text, advice)]
+    return [Finding("warning", "unknown index", (), text, advice)]
+
+
+def _mixed(position: int, names: Sequence[str], samples: Samples) -> Finding | None:
+    """An index that is made in one way in some images and in another in others."""
+    found: dict[str, list[str]] = defaultdict(list)
+    pairs = set()
+    chosen = np.random.default_rng(0).permutation(len(samples))[:_ALONE]  # no step: files alternate
+    for stem in (list(samples)[k] for k in sorted(chosen)):
+        fits = [fit for fit in find_indices(samples[stem]) if fit.band == position]
+        if fits:
+            found[formula(fits[0], names)].append(stem)
+            pairs.add((fits[0].plus, fits[0].minus))
+    if len(found) < 2:
+        return None
+    parts = sorted(found.items(), key=lambda part: -len(part[1]))
+    text = f"{names[position]} differs between images: it is " + ", ".join(
+        f"{way} in {listed(stems, 3)}" for way, stems in parts[:3]
+    )
+    stems = tuple(parts[1][1])
+    if len(pairs) > 1:
+        advice = "the bands of the files are probably in different orders: write them in the same"
+        return Finding("error", "band order", stems, text, advice)
+    advice = "make it in the same way for all images: here the same ground has other values"
+    return Finding("warning", "odd index", stems, text, advice)

@@ -85,4 +85,4 @@ def ratio_text(plus: int, minus: int, names: Sequence[str], shift: float = 0.0) 
 
 
 def _short(value: float) -> str:
-    return f"{float(f'{value:.4g}'):g}"
+    return f"{float(f'{value:.3g}'):g}"

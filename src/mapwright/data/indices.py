@@ -127,15 +127,17 @@ def fit_pair(pixels: NDArray[Any], band: int, plus: int, minus: int) -> IndexFit
         plus: Position of the band that should raise it.
         minus: Position of the band that should lower it.
     """
-    bands = _bands(pixels)
-    if not bands or not all(bands[k].telling for k in (band, plus, minus)):
+    bands = _bands(np.asarray(pixels)[[band, plus, minus]])
+    if not bands or not all(one.telling for one in bands):
         return None
     fits = []
     for shift in _SHIFTS:
-        if ratio := _ratio(bands[plus], bands[minus], shift):
-            fits.append(_best(band, bands[band], (plus, minus), shift, ratio))
-    straight = [fit for fit in fits if fit and fit.plus == plus]
-    return max(straight, key=lambda fit: fit.share, default=None)
+        if ratio := _ratio(bands[1], bands[2], shift):
+            fits.append(_best(band, bands[0], (plus, minus), shift, ratio))
+    best = max((fit for fit in fits if fit), key=lambda fit: fit.share, default=None)
+    if best is None or best.plus == plus:
+        return best
+    return replace(best, plus=plus, minus=minus, share=0.0)  # it falls where it should rise
 
 
 def share_that_fits(pixels: NDArray[Any], fit: IndexFit) -> float | None:
@@ -145,13 +147,13 @@ def share_that_fits(pixels: NDArray[Any], fit: IndexFit) -> float | None:
         pixels: (C, ...) band values, NaN where invalid.
         fit: What was found.
     """
-    bands = _bands(pixels)
-    if not bands or not bands[fit.band].telling:
+    bands = _bands(np.asarray(pixels)[[fit.band, fit.plus, fit.minus]])
+    if not bands or not bands[0].telling:
         return None
-    ratio = _ratio(bands[fit.plus], bands[fit.minus], fit.shift)
+    ratio = _ratio(bands[1], bands[2], fit.shift)
     if ratio is None:
         return None
-    band = bands[fit.band].uncut() if fit.cut else bands[fit.band]
+    band = bands[0].uncut() if fit.cut else bands[0]
     inner = band.inner[ratio.pixels]
     if inner.sum() < _FEWEST:
         return None
@@ -229,14 +231,12 @@ def _fit(
         allowed = _allowed(band, off, slope)
         near = np.abs(v - slope * q - start) <= 3 * allowed
         if near.sum() < _FEWEST:
-            return None
+            break
         slope, start = map(float, np.polyfit(q[near], v[near], 1, w=1 / allowed[near]))
     left = np.abs(v - slope * q - start)
     fits = left <= _allowed(band, off, slope)
-    if not slope or not fits.any():
-        return None
     plus, minus = pair if slope > 0 else pair[::-1]
-    error = float(np.sqrt((left[fits] ** 2).mean())) / band.spread
+    error = float(np.sqrt((left**2).mean(where=fits))) / band.spread if fits.any() else 1.0
     share = float(fits.mean())
     return IndexFit(position, plus, minus, abs(slope), start, shift, cut, share, error)
 

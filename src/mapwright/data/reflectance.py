@@ -32,7 +32,8 @@ _INFRARED = 1300.0  # the darkest infrared band is below this, there is one
 _CLEAR_BLUE = (
     1500.0  # haze lifts blue, then red, then near infrared: without SWIR it must be absent
 )
-_RARE = 0.05  # share of the images; what so few of them say may be a misjudgement
+_RARE = 0.05  # share of the images: what so few of them say may be a misjudgement, if they are
+_FEW = 2  # images or fewer
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,9 @@ def darkest(image: NDArray[Any], names: Sequence[str]) -> dict[str, float] | Non
     flat = np.asarray(image).reshape(len(names), -1)[list(optical.values())]
     flat = flat[:, np.isfinite(flat).all(axis=0) & (flat != 0).all(axis=0)]
     flat = flat[:, :: -(-flat.shape[1] // _MOST) | 1]
-    if flat.shape[1] < _FEWEST or flat.max() <= _BYTE or (flat != np.round(flat)).any():
+    if flat.shape[1] < _FEWEST or flat.max() <= _BYTE:
+        return None
+    if not (flat == np.round(flat)).all(axis=1).any():  # bands of 20 m may have been interpolated
         return None
     lows = np.percentile(flat, _DARK, axis=1, method="lower")
     return dict(zip(optical, map(float, lows), strict=True))
@@ -107,17 +110,20 @@ def offset_hint(lows: Sequence[Mapping[str, float] | None]) -> OffsetHint | None
     """
     known = [low for low in lows if low]
     states = [offset_state(low) for low in known]
-    if not known or "has none" in states:
+    count = states.count("has offset")
+    if "has none" in states or count <= min(_RARE * len(known), _FEW):
         return None
     together = {name: min(low[name] for low in known) for name in known[0]}
-    sure = states.count("has offset") > _RARE * len(known)
-    if not sure and offset_state(together) != "has offset":
-        return None
     reason = (
         f"the darkest pixels have {min(together.values()):g} where they would be near 0: files of "
         "Sentinel-2 since processing baseline 04.00, which hold reflectance x 10000 + 1000"
     )
     return OffsetHint(tuple(together), SCALE, OFFSET * SCALE, reason)
+
+
+def declares_offset(band: Band) -> bool:
+    """Whether the description of a band says that its values have the offset."""
+    return bool(band.scale) and abs(band.offset / band.scale - OFFSET) < 1
 
 
 def audit_offset(
@@ -134,7 +140,7 @@ def audit_offset(
     lack = tuple(stem for stem, state in states.items() if state == "has none")
     if have and lack:
         return [_mixed(have, lack)]
-    declared = [band.name for band in bands if _declares(band)]
+    declared = [band.name for band in bands if declares_offset(band)]
     if declared and lack:
         text = (
             f"{listed(declared, 4)} are declared with Sentinel-2's offset of {OFFSET:g}, but the "
@@ -147,7 +153,7 @@ def audit_offset(
     missing = [name for name in missing if name not in declared]
     if hint and missing:
         advice = (
-            f"write scale = {hint.scale:g} and offset = {hint.offset:g} for {listed(missing, 4)} "
+            f"write scale = {hint.scale:g} and offset = {hint.offset:g} for {listed(missing)} "
             "in dataset.toml; files of older baselines must not be mixed with these"
         )
         return [Finding("warning", "offset not declared", (), hint.reason, advice)]
@@ -156,7 +162,7 @@ def audit_offset(
 
 def _mixed(have: tuple[str, ...], lack: tuple[str, ...]) -> Finding:
     fewer = min(have, lack, key=len)
-    sure = len(fewer) > _RARE * (len(have) + len(lack))
+    sure = len(fewer) > min(_RARE * (len(have) + len(lack)), _FEW)
     text = (
         f"{len(have)} images have Sentinel-2's offset of 1000 (such as {listed(have[:3])}) and "
         f"{len(lack)} have none (such as {listed(lack[:3])}): the same ground has other values"
@@ -171,7 +177,3 @@ def _optical(names: Sequence[str]) -> dict[str, int] | None:
     if not {"nir", "swir1", "swir2"} & set(roles) or sum(role is not None for role in roles) < 3:
         return None
     return {name: k for k, (name, role) in enumerate(zip(names, roles, strict=True)) if role}
-
-
-def _declares(band: Band) -> bool:
-    return abs(band.offset / band.scale - OFFSET) < 1 if band.scale else False
