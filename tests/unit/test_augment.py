@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch import Tensor
 
-from mapwright.data.augment import Augmentation, augment, radiometry
+from mapwright.data.augment import augment, radiometry
+from mapwright.data.augmentation import Augmentation
 from mapwright.errors import SettingError
 from mapwright.types import IGNORE
 

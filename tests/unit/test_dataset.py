@@ -8,6 +8,7 @@ from mapwright.data.bands import ImageReader, band_indices
 from mapwright.data.dataset import Dataset
 from mapwright.data.masks import read_mask_values
 from mapwright.data.patterns import match_files, natural_key
+from mapwright.data.spec import DatasetSpec
 from mapwright.errors import DatasetError, ImageFileError
 from mapwright.io.raster import inspect
 from mapwright.types import IGNORE, Window
@@ -240,3 +241,14 @@ def test_a_digest_follows_the_image_and_one_of_its_own_the_mask(tmp_path: Path) 
     changed = [dataset.mask_digest(item) for item in dataset.items]
     assert [old != new for old, new in zip(masks, changed, strict=True)] == [True, False, False]
     assert masks[2] == ""
+
+
+def test_where_descriptions_are_wrong_positions_count(tmp_path: Path) -> None:
+    pixels = np.arange(3, dtype=np.uint8)[:, None, None] + np.zeros((3, 2, 2), np.uint8)
+    names = ("red", "green", "blue")
+    path = write_tiff(tmp_path / "a.tif", pixels, descriptions=names, photometric="minisblack")
+    told = {"bands": [{"name": n, "index": k} for n, k in (("red", 3), ("green", 2), ("blue", 1))]}
+    spec = make_spec().plain() | told
+    for by, order in (("name", [0, 1, 2]), ("index", [2, 1, 0])):
+        reader = ImageReader(DatasetSpec.parse(spec | {"bands_by": by}, "a test"))
+        assert reader.read(path).pixels[:, 0, 0].tolist() == order

@@ -4,8 +4,8 @@ import torch
 from torch import nn
 
 from mapwright.models.inputs import Inputs, SegmentationModel
-from mapwright.predict.engines import TorchEngine
 from mapwright.predict.pipeline import decide
+from mapwright.predict.torch_engine import TorchEngine
 
 
 class Blob(nn.Module):

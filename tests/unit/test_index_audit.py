@@ -83,7 +83,7 @@ def test_swapped_names_of_red_and_blue_are_found() -> None:
 def test_where_files_name_the_bands_their_names_are_to_be_corrected() -> None:
     samples = images(("blue", "green", "red", "nir", "swir1"), ("nir", "red"))
     found = only(audit_indices(bands(NINA), samples, named_by_files=True))
-    assert "correct the band descriptions of the files" in found.advice
+    assert 'bands_by = "index"' in found.advice
 
 
 def test_two_indices_together_say_more_of_the_order() -> None:

@@ -6,7 +6,7 @@ import torch
 from lightning_fabric import Fabric
 from torch import nn
 
-from mapwright.data.augment import Augmentation
+from mapwright.data.augmentation import Augmentation
 from mapwright.data.tiles import Batch
 from mapwright.errors import ModelFileError, TrainingError
 from mapwright.models.inputs import Inputs, SegmentationModel

@@ -54,7 +54,7 @@ def audit_bands(
     if len(spec.used) < len(spec.bands):
         everything = _all_bands(dataset, items)
         bands, pixels = (spec.bands, everything) if everything else (bands, pixels)
-    named = any(
+    named = spec.bands_by == "name" and any(
         band.name in dataset.info(item).descriptions for item in items[:1] for band in bands
     )
     return [*audit_indices(bands, pixels, named), *audit_offset(spec.used, lows)]

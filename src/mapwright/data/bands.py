@@ -60,7 +60,7 @@ class ImageReader:
         if path not in self._layers:
             own = [band for band in self._spec.used if band.file is None]
             apart = [band for band in self._spec.used if band.file is not None]
-            found = [Layer(path, band_indices(own, self.info(path)))] if own else []
+            found = [Layer(path, self._indices(own, path))] if own else []
             found += [self._layer(path, band) for band in apart]
             if not own:  # the grid is that of `images` all the same
                 found.insert(0, Layer(path, ()))
@@ -88,7 +88,11 @@ class ImageReader:
                 expected=f"a file that belongs to {path.name}",
                 fix="add the file, or correct `file` under [[bands]] in dataset.toml",
             )
-        return Layer(file, band_indices([band], self.info(file)), band.resampling)
+        return Layer(file, self._indices([band], file), band.resampling)
+
+    def _indices(self, bands: Sequence[Band], path: Path) -> tuple[int, ...]:
+        info = self.info(path)
+        return band_indices(bands, info, by_name=self._spec.bands_by == "name")
 
     def _in_order(self, raster: Raster) -> Raster:
         """Bands were read file by file; put them into the order of the description."""
@@ -100,21 +104,28 @@ class ImageReader:
         return Raster(raster.pixels[order], raster.valid, raster.geobox)
 
 
-def band_indices(bands: Sequence[Band], info: RasterInfo) -> tuple[int, ...]:
+def band_indices(
+    bands: Sequence[Band], info: RasterInfo, *, by_name: bool = True
+) -> tuple[int, ...]:
     """Where a file holds some bands, 1-based.
 
     A file whose band descriptions hold every name is read by name, in whatever order it has
     them; one without such names by position; one that has only some of them elsewhere is refused.
 
+    Args:
+        bands: The bands.
+        info: The file.
+        by_name: Whether its descriptions count at all.
+
     Raises:
         ImageFileError: A band is missing, or the names contradict the positions.
     """
     names = [band.name for band in bands]
-    if set(names) <= set(info.descriptions):
+    if by_name and set(names) <= set(info.descriptions):
         return tuple(info.descriptions.index(name) + 1 for name in names)
     for band in bands:
         place = info.descriptions.index(band.name) + 1 if band.name in info.descriptions else 0
-        if place and place != band.index:
+        if by_name and place and place != band.index:
             raise ImageFileError(
                 f"the file calls its bands {', '.join(info.descriptions)}",
                 where=info.path,

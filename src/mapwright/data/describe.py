@@ -16,6 +16,7 @@ from mapwright.data.dataset import Dataset
 from mapwright.data.layouts import Layout, Reasons, find_layout
 from mapwright.data.masks import read_mask_values
 from mapwright.data.patterns import match_files
+from mapwright.data.reflectance import darkest, offset_hint
 from mapwright.data.spec import FILE_NAME, DatasetSpec
 from mapwright.errors import DatasetError, ImageFileError
 from mapwright.io.raster import RasterInfo, inspect, read_raster
@@ -30,6 +31,7 @@ _EDGE_SHARE = 0.9  # of the pixels between the extremes must lie on edges
 _MAX_DISTINCT = 64  # more distinct values than this are no class codes
 _ENOUGH_IMAGES = 5  # labelled images; fewer are cut into blocks
 _BLOCKS, _LEAST_BLOCK, _MOST_BLOCK = 25, 64, 1024  # how many in all, and their side in pixels
+_LOOK_STEP = 4  # every fourth pixel is enough to see the darkest ones
 _LONGEST_NAME = 32  # characters; what is longer tells how a band was made, not its name
 _ALPHA_SHARE = 0.5  # an alpha band is opaque on at least this share of pixels that are not 0
 
@@ -177,12 +179,30 @@ def _guess_bands(
         if not (alpha and i == first.alpha)
     ]
     nodata = next((info.nodata for info in infos if info.nodata is not None), None)
+    _declare_offset(bands, [info.path for info in infos], nodata, reasons)
     reasons["valid.nodata"] = (
         "no file declares a nodata value (NaN never counts)"
         if nodata is None
         else "declared by the image files"
     )
     return bands, alpha, nodata
+
+
+def _declare_offset(
+    bands: list[dict[str, Any]], paths: Sequence[Path], nodata: float | None, reasons: Reasons
+) -> None:
+    """Write down the offset that newer Sentinel-2 files carry, if the values show it."""
+    names, places = [band["name"] for band in bands], [band["index"] for band in bands]
+    rasters = _readable(
+        lambda path: read_raster(path, places, nodata=nodata, step=_LOOK_STEP), _spread(paths, 20)
+    )
+    hint = offset_hint([darkest(raster.masked(), names) for raster in rasters])
+    if hint is None:
+        return
+    for band in bands:
+        if band["name"] in hint.bands:
+            band |= {"scale": hint.scale, "offset": hint.offset, "unit": "reflectance"}
+    reasons["bands"] += "; scale and offset: " + hint.reason
 
 
 def _alpha_is_validity(infos: Sequence[RasterInfo], reasons: Reasons) -> bool:

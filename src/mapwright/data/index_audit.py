@@ -116,7 +116,8 @@ def _band_order(
             text += f", not {ratio_text(*pair, names)} as its name says, which fits {share}"
         texts.append(text)
     where = (
-        "the band descriptions of the files, which win over dataset.toml"
+        'the names under [[bands]] in dataset.toml, with bands_by = "index" above them, since '
+        "the files carry the same wrong names"
         if named_by_files
         else "the names under [[bands]] in dataset.toml"
     )

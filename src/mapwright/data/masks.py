@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from mapwright.data.grids import compare_grids
 from mapwright.data.patterns import match_files
 from mapwright.data.spec import DatasetSpec
 from mapwright.errors import ImageFileError
@@ -19,7 +20,7 @@ from mapwright.io.polygons import SUFFIXES as VECTOR_SUFFIXES
 from mapwright.io.polygons import Polygons, read_polygons
 from mapwright.io.raster import RasterInfo, inspect, place_window, read_raster
 from mapwright.io.run_table import RunTable
-from mapwright.io.scene import Layer, read_on_grid, same_grid, words
+from mapwright.io.scene import Layer, read_on_grid, same_grid
 from mapwright.types import Window
 
 Values = NDArray[Any]
@@ -92,9 +93,10 @@ class FileMasks:
             )
         if not self._reproject:
             raise ImageFileError(
-                f"the mask is on another grid than its image: {words(mask.geobox)}",
+                "the mask is on another grid than its image: "
+                f"{compare_grids(image.geobox, mask.geobox)}",
                 where=mask.path,
-                expected=f"the grid of {image.path.name}: {words(image.geobox)}",
+                expected=f"the grid of {image.path.name}",
                 fix="bring it to that grid, or set `reproject = true` under [mask] in "
                 "dataset.toml to have it brought there by nearest neighbour",
             )

@@ -172,7 +172,9 @@ class DatasetSpec(Config):
         images: Pattern of the image files below the folder, with one `*`.
         masks: Pattern of the mask files; what `*` stands for must be equal in a pair.
         exclude: Images that are left out, each with a reason.
-        bands: The bands in file order.
+        bands: The bands, in the order that a model takes them.
+        bands_by: How bands are found in a file: by `name`, where its band descriptions hold every
+            name, else by index; or by `index` alone, for files whose descriptions are wrong.
         classes: The classes in index order.
         mask: How masks are read.
         valid: Which pixels hold no measurement.
@@ -184,6 +186,7 @@ class DatasetSpec(Config):
     masks: str | None = None
     exclude: tuple[Exclude, ...] = ()
     bands: tuple[Band, ...] = Field(min_length=1)
+    bands_by: Literal["name", "index"] = "name"
     classes: tuple[Class, ...] = Field(min_length=2, max_length=MAX_CLASSES)
     mask: Mask = Mask()
     valid: Validity = Validity()

@@ -29,6 +29,8 @@ def to_toml(spec: DatasetSpec, reasons: Mapping[str, str]) -> str:
     _put(document, "images", spec.images, reasons.get("images"))
     if spec.masks:
         _put(document, "masks", spec.masks, reasons.get("masks"))
+    if spec.bands_by != "name":
+        _put(document, "bands_by", spec.bands_by, reasons.get("bands_by"))
     if spec.exclude:
         document.add("exclude", tomlkit.item([entry.plain() for entry in spec.exclude]))
     document.add("bands", _tables(spec, "bands", reasons.get("bands")))
