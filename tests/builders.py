@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import rasterio
@@ -15,6 +16,9 @@ from rasterio import Affine
 from rasterio.enums import ColorInterp
 
 from mapwright.data.spec import DatasetSpec
+
+if TYPE_CHECKING:
+    from mapwright.bundle import Bundle
 
 Array = NDArray[Any]
 
@@ -130,3 +134,79 @@ def make_spec(
         ],
     }
     return DatasetSpec.parse(spec | changes, "a test")
+
+
+def make_bundle(
+    members: int = 1,
+    *classes: Sequence[int],
+    threshold: float = 0.5,
+    seed: int = 0,
+    plan: Mapping[str, Any] | None = None,
+    **spec: Any,
+) -> Bundle:
+    """An untrained model that knows its data, made without training; see `make_spec`.
+
+    Its band values are like those of `rectangles`, and its logits are far enough from 0 to matter.
+    """
+    import torch
+
+    from mapwright.bundle import Bundle, assemble
+    from mapwright.card import Decision, History
+    from mapwright.data.fingerprint import BandStats, ClassStats, Fingerprint
+    from mapwright.data.splits import Fold
+    from mapwright.plan import Plan
+
+    described = make_spec(*classes, **spec)
+    settings = Plan.parse(
+        {"encoder": "tu-mobilenetv3_small_100", "weights": "random", "patch": 64, "tile": 64}
+        | dict(plan or {}),
+        "a test",
+    )
+    bands = [
+        BandStats(
+            name=name, mean=70.0 + 5 * k, std=50.0, minimum=20.0, maximum=200.0,
+            percentiles=(21.0, 23.0, 55.0, 190.0, 198.0),
+        )
+        for k, name in enumerate(described.band_names)
+    ]  # fmt: skip
+    fingerprint = Fingerprint(
+        bands=tuple(bands),
+        classes=tuple(
+            ClassStats(name=name, pixels=100, images=2, objects=3, object_pixels=(1, 2, 3))
+            for name in described.class_names
+        ),
+        heights=(64, 64),
+        widths=(64, 64),
+        gsd=0.5,
+    )
+    states = []
+    for number in range(members):
+        torch.manual_seed(seed + number)
+        network, _ = assemble(described, settings, fingerprint)
+        with torch.no_grad():
+            for head in network.network.segmentation_head.parameters():
+                head.mul_(20.0)
+        states.append(network.state_dict())
+    stems = [f"{number:02d}" for number in range(members + 1)]
+    folds = [Fold(train=tuple(s for s in stems if s != stems[k]), val=(stems[k],))
+             for k in range(members)]  # fmt: skip
+    history = History(
+        created="2026-01-01T00:00:00+00:00",
+        folds=tuple(folds),
+        images={stem: sha256(stem.encode()).hexdigest() for stem in stems},
+        weights_source="random",
+        weights_reason="a test",
+        steps=(1,) * members,
+        best_steps=(1,) * members,
+        seconds=1.0,
+        versions={"torch": torch.__version__},
+        hardware="a test",
+    )
+    return Bundle(
+        spec=described,
+        plan=settings,
+        fingerprint=fingerprint,
+        decision=Decision(threshold=threshold),
+        history=history,
+        members=tuple(states),
+    )

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
     from mapwright.data.spec import DatasetSpec as DatasetSpec
     from mapwright.errors import MapwrightError as MapwrightError
     from mapwright.evaluation import evaluate as evaluate
+    from mapwright.exporting.write import Export as Export
+    from mapwright.exporting.write import export as export
     from mapwright.metrics.summary import Scores as Scores
     from mapwright.models.build import build_model as build_model
     from mapwright.plan import Plan as Plan
@@ -40,6 +42,8 @@ _HOMES = {
     "MapwrightError": "errors",
     "Scores": "metrics.summary",
     "evaluate": "evaluation",
+    "Export": "exporting.write",
+    "export": "exporting.write",
     "build_model": "models.build",
     "Plan": "plan",
     "Model": "predict.model",

@@ -11,6 +11,7 @@ from mapwright.data.patterns import match_files
 from mapwright.data.spec import FILE_NAME, DatasetSpec
 from mapwright.errors import DatasetError, OutputError
 from mapwright.io.files import make_folder
+from mapwright.io.vector import PolygonOptions
 from mapwright.predict.model import Model, Written
 from mapwright.progress import progress_bar
 
@@ -65,7 +66,9 @@ def predict_files(
     *,
     unlabelled: bool = False,
     probabilities: bool = False,
+    confidence: bool = False,
     with_overlay: bool = False,
+    polygons: PolygonOptions | None = None,
 ) -> list[Written]:
     """Map images into a folder.
 
@@ -75,12 +78,15 @@ def predict_files(
         out: Folder for the maps.
         unlabelled: Of a data folder, only the images without a mask.
         probabilities: Also write one band of probability per class.
+        confidence: Also write the probability of the class that the map shows.
         with_overlay: Also write each image with the classes laid over it.
+        polygons: Also write the patches of each map, in this way.
 
     Raises:
         DatasetError: A folder holds no image.
         ImageFileError: An image can't be read, or lacks a band.
         OutputError: A map can't be written.
+        SettingError: A library that the polygons need is not installed.
     """
     images = [image for path in paths for image in _images(model, Path(path), unlabelled)]
     _require_own_names(images)
@@ -89,7 +95,12 @@ def predict_files(
     with progress_bar("predict", len(images)) as progress:
         for image in images:
             files = model.predict_file(
-                image, folder, probabilities=probabilities, with_overlay=with_overlay
+                image,
+                folder,
+                probabilities=probabilities,
+                confidence=confidence,
+                with_overlay=with_overlay,
+                polygons=polygons,
             )
             written.append(files)
             progress.advance(note=image.name)

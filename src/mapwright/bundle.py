@@ -8,30 +8,23 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 import torch
-from pydantic import Field
 from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
-from mapwright.data.blocks import parse_name
-from mapwright.data.config import Config
+from mapwright.card import Card, read_header
 from mapwright.data.fingerprint import Fingerprint
 from mapwright.data.spec import DatasetSpec
-from mapwright.data.splits import Fold
 from mapwright.errors import ModelFileError
 from mapwright.io.tensors import save_tensors
 from mapwright.models.build import STRIDE, build_model
 from mapwright.models.inputs import Inputs, SegmentationModel
 from mapwright.models.weights import StartingWeights
 from mapwright.plan import Plan
-from mapwright.types import Window
 
 FORMAT = 1
 """Version of the header; a newer file is refused by older software."""
@@ -42,126 +35,22 @@ State = dict[str, Tensor]
 """Parameters and buffers of one network, by name."""
 
 
-class Decision(Config):
-    """How probabilities become classes.
+@dataclass(frozen=True, kw_only=True)
+class Bundle(Card):
+    """A model that can be trained further: its networks with everything that is known about it.
 
     Args:
-        threshold: With two classes, a pixel is the second class from this probability on. With
-            more, the most probable class is taken and this value is not used.
-    """
-
-    threshold: float = Field(default=0.5, ge=0, le=1)
-
-
-class History(Config):
-    """What made a model.
-
-    Args:
-        created: Date and time, ISO 8601, UTC.
-        folds: What each member learnt from and was validated on.
-        images: SHA-256 of the file of each image, or part of one, that a fold names.
-        ancestors: SHA-256 of the images that the models it started from had learnt from.
-        weights_source: What the networks started from.
-        weights_reason: Why.
-        parent: Name of the model that it started from; empty without one.
-        steps: How many steps each member was trained for.
-        best_steps: After how many of them each member's weights were kept.
-        cut_short: Members whose training the clock ended before its last step.
-        budget: Seconds that the whole command was given; None = no budget.
-        seconds: How long training took.
-        plan_hash: SHA-256 of data, settings, budget and machine.
-        versions: Versions of the libraries that matter.
-        hardware: Name of the processor or GPU.
-    """
-
-    created: str
-    folds: tuple[Fold, ...]
-    images: dict[str, str]
-    ancestors: tuple[str, ...] = ()
-    weights_source: str
-    weights_reason: str
-    parent: str = ""
-    steps: tuple[int, ...]
-    best_steps: tuple[int, ...]
-    cut_short: tuple[int, ...] = ()
-    budget: float | None = None
-    seconds: float
-    plan_hash: str = ""
-    versions: dict[str, str]
-    hardware: str
-
-    @cached_property
-    def learnt(self) -> tuple[Seen, ...]:
-        """For each member, the images, and the parts of them, that it learnt from."""
-        return tuple(self._seen(fold.train) for fold in self.folds)
-
-    @cached_property
-    def validated(self) -> Seen:
-        """The images, and the parts of them, that some member was validated on."""
-        return self._seen([name for fold in self.folds for name in fold.val])
-
-    def _seen(self, names: Sequence[str]) -> Seen:
-        seen: dict[str, list[Window | None]] = defaultdict(list)
-        for name in names:
-            seen[self.images[name]].append(parse_name(name)[1])
-        return Seen({digest: tuple(windows) for digest, windows in seen.items()})
-
-
-@dataclass(frozen=True)
-class Seen:
-    """Images known by their content, whole or in part.
-
-    Args:
-        windows: SHA-256 of the image file -> its parts; None = all of it.
-    """
-
-    windows: Mapping[str, tuple[Window | None, ...]]
-
-    def meets(self, digest: str, window: Window | None) -> bool:
-        """Whether a pixel of an image, or of a part of it, is among these."""
-        return any(
-            one is None or window is None or one.meets(window)
-            for one in self.windows.get(digest, ())
-        )
-
-
-@dataclass(frozen=True)
-class Bundle:
-    """A model with everything that is known about it.
-
-    Args:
-        spec: The data it was made for.
-        plan: The settings it was trained with.
-        fingerprint: Statistics of its training images.
-        decision: How its probabilities become classes.
-        history: What made it.
         members: One state per fold; their probabilities are averaged.
-        scores: Results on held-out images, or None.
     """
 
-    spec: DatasetSpec
-    plan: Plan
-    fingerprint: Fingerprint
-    decision: Decision
-    history: History
     members: tuple[State, ...]
-    scores: Mapping[str, Any] | None = None
 
     def only(self, members: Sequence[int]) -> Bundle:
         """The same bundle with some of its members, by number, and their part of the history."""
-        history = self.history
-        update: dict[str, tuple[Any, ...]] = {
-            key: tuple(getattr(history, key)[number] for number in members)
-            for key in ("folds", "steps", "best_steps")
-        }
-        update["cut_short"] = tuple(
-            place for place, number in enumerate(members) if number in history.cut_short
-        )
-        fewer = history.model_copy(update=update)
-        for known in ("learnt", "validated"):  # a copy brings along what was worked out before
-            fewer.__dict__.pop(known, None)
         return replace(
-            self, members=tuple(self.members[number] for number in members), history=fewer
+            self,
+            members=tuple(self.members[number] for number in members),
+            history=self.history.only(members),
         )
 
     def networks(self) -> list[SegmentationModel]:
@@ -212,16 +101,7 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
         OutputError: The file can't be written.
     """
     header = json.dumps(
-        {
-            "format": FORMAT,
-            "dataset": bundle.spec.plain(),
-            "plan": bundle.plan.plain(),
-            "fingerprint": bundle.fingerprint.plain(),
-            "decision": bundle.decision.plain(),
-            "history": bundle.history.plain(),
-            "members": len(bundle.members),
-            "scores": bundle.scores,
-        },
+        {"format": FORMAT, **bundle.header(), "members": len(bundle.members)},
         ensure_ascii=False,
     )
     tensors = {
@@ -249,14 +129,22 @@ def load_bundle(path: Path) -> Bundle:
             expected=f"format {FORMAT} or older",
             fix="update mapwright",
         )
-    return Bundle(
-        spec=DatasetSpec.parse(values["dataset"], path),
-        plan=Plan.parse(values["plan"], path),
-        fingerprint=Fingerprint.parse(values["fingerprint"], path),
-        decision=Decision.parse(values["decision"], path),
-        history=History.parse(values["history"], path),
-        members=_members(tensors, values["members"]),
-        scores=values["scores"],
+    return Bundle(**read_header(values, path), members=_members(tensors, values["members"]))
+
+
+def require_bundle(card: Card) -> Bundle:
+    """A model as one that can be trained further or exported.
+
+    Raises:
+        ModelFileError: It was exported, so its networks can't be had back.
+    """
+    if isinstance(card, Bundle):
+        return card
+    raise ModelFileError(
+        "an exported model can only be used for maps and scores",
+        where=card.spec.name,
+        expected="the model.safetensors that it was exported from",
+        fix="give the run folder or the model.safetensors instead",
     )
 
 

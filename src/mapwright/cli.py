@@ -12,6 +12,8 @@ import click
 from mapwright.errors import MapwrightError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import RenderableType
 
     from mapwright.data.dataset import Dataset
@@ -42,7 +44,7 @@ _tta_option = click.option(
 
 
 class _Commands(click.Group):
-    """Turns our errors into one clear message and exit code 2; lists commands as declared."""
+    """Turns our errors into one clear message and an exit code; lists commands as declared."""
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run a command; see the class."""
@@ -50,7 +52,7 @@ class _Commands(click.Group):
             return super().invoke(ctx)
         except MapwrightError as error:
             click.echo(f"error: {error}", err=True)
-            ctx.exit(2)
+            ctx.exit(error.exit_code)
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         """Names in the order of a task."""
@@ -219,27 +221,59 @@ def train(
     show_default=True,
     help="Which labelled images; val = all when the model has seen none of them.",
 )
+@click.option("-o", "--out", type=FOLDER, help="Folder for the score table and a map as JPEG.")
+@click.option("--verify-sklearn", is_flag=True, help="Hold the IoU against scikit-learn's.")
 @_tta_option
 @_dataset_option
 @_json_option
 def evaluate(
-    model: Path, folder: Path, split: Any, tta: Any, spec_file: Path | None, as_json: bool
+    model: Path,
+    folder: Path,
+    split: Any,
+    out: Path | None,
+    verify_sklearn: bool,
+    tta: Any,
+    spec_file: Path | None,
+    as_json: bool,
 ) -> None:
     r"""Score MODEL (a file or a run folder) on the labelled images of FOLDER.
 
     \b
+    With -o it also writes scores.json, the score table as scores.jpg, and the first image beside
+    its truth, its map and the errors as scene.jpg.
+
+    \b
     Example:  mapwright evaluate runs/roofs roofs/ --tta d4
+    Example:  mapwright evaluate runs/landcover scenes/ --verify-sklearn -o results/
     """
     from mapwright.apply import dataset_for, load
-    from mapwright.evaluation import choose_items
-    from mapwright.evaluation import evaluate as run_evaluate
+    from mapwright.evaluation import choose_items, scores_of, tally
+    from mapwright.report.sheets import write_sheets
     from mapwright.report.tables import scores_table
 
     loaded = load(model).with_tta(tta)
     dataset = dataset_for(loaded, folder, spec_file)
     items, note = choose_items(loaded, dataset, split)
-    scores = run_evaluate(loaded, dataset, items, note)
+    tallies = tally(loaded, dataset, items, maps=verify_sklearn)
+    scores = scores_of(loaded, tallies, note)
     _show(scores.plain(), scores_table(scores), as_json)
+    written = write_sheets(loaded, dataset, items, scores, out) if out else []
+    if not as_json:
+        click.echo("".join(f"{path}\n" for path in written), nl=False)
+    if verify_sklearn:
+        _verify(scores, [entry.maps for entry in tallies if entry.maps])
+
+
+def _verify(scores: Any, maps: Any) -> None:
+    """Say what scikit-learn says of the same pixels; exit code 1 when it differs."""
+    from mapwright.metrics.reference import compare_with_sklearn, sklearn_scores
+
+    truths, guesses = [truth for truth, _ in maps], [guess for _, guess in maps]
+    reference = sklearn_scores(truths, guesses, len(scores.classes))
+    agreement = compare_with_sklearn(scores, reference)
+    click.echo(agreement.text, err=True)
+    if not agreement.agrees:
+        sys.exit(1)
 
 
 @main.command()
@@ -248,7 +282,34 @@ def evaluate(
 @click.option("-o", "--out", type=FOLDER, required=True, help="Folder for the maps.")
 @click.option("--unlabelled", is_flag=True, help="Of a data folder, only images without a mask.")
 @click.option("--probabilities", is_flag=True, help="Also write one band of probability per class.")
+@click.option("--confidence", is_flag=True, help="Also write the probability of the mapped class.")
 @click.option("--overlay", is_flag=True, help="Also write the image with the classes laid over it.")
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["native", "vector"]),
+    default="native",
+    show_default=True,
+    help="native: the map as a picture or GeoTIFF; vector: also its patches as polygons.",
+)
+@click.option(
+    "--vector-type",
+    type=click.Choice(["gpkg", "geojson", "parquet"]),
+    help="Kind of polygon file.  [default: gpkg]",
+)
+@click.option(
+    "--min-area",
+    type=float,
+    metavar="M2",
+    help="Smallest polygon in square metres (pixels without a CRS); what is smaller joins its "
+    "largest neighbour. The map keeps every pixel.",
+)
+@click.option(
+    "--simplify",
+    type=float,
+    metavar="M",
+    help="Tolerance for the borders of polygons in metres (pixels without a CRS).",
+)
 @_tta_option
 @_json_option
 def predict(
@@ -257,7 +318,12 @@ def predict(
     out: Path,
     unlabelled: bool,
     probabilities: bool,
+    confidence: bool,
     overlay: bool,
+    form: str,
+    vector_type: Any,
+    min_area: float | None,
+    simplify: float | None,
     tta: Any,
     as_json: bool,
 ) -> None:
@@ -265,19 +331,70 @@ def predict(
 
     \b
     Example:  mapwright predict runs/roofs roofs/images/535.png -o maps --overlay
+              mapwright predict runs/land scene.tif -o maps --format vector --min-area 10000
     """
     from mapwright.apply import load, predict_files
+    from mapwright.io.vector import PolygonOptions
 
+    polygons = PolygonOptions.chosen(form, vector_type, min_area, simplify)
     written = predict_files(
         load(model).with_tta(tta),
         paths,
         out,
         unlabelled=unlabelled,
         probabilities=probabilities,
+        confidence=confidence,
         with_overlay=overlay,
+        polygons=polygons,
     )
-    plain = [{key: str(path) for key, path in vars(files).items() if path} for files in written]
-    _show(plain, "\n".join(str(files.map) for files in written), as_json)
+    _warn(f"{files.image}: {doubt.text}" for files in written for doubt in files.doubts)
+    plain = [files.plain() for files in written]
+    shown = [str(path) for files in written for path in (files.map, files.polygons) if path]
+    _show(plain, "\n".join(shown), as_json)
+
+
+@main.command()
+@click.argument("model", type=FOLDER)
+@click.option("-o", "--out", type=FOLDER, required=True, help="The file, ending in .onnx.")
+@click.option(
+    "--output",
+    type=click.Choice(["mask", "probability", "logits", "deepness"]),
+    default="mask",
+    show_default=True,
+    help="What the file gives; deepness = probabilities as that QGIS plugin reads them.",
+)
+@click.option("--tile", type=int, default=224, show_default=True, help="Side of a tile, in pixels.")
+@click.option("--dynamic", is_flag=True, help="Take any other height and width as well.")
+@click.option(
+    "--invalid",
+    type=click.Choice(["255", "0"]),
+    default="255",
+    show_default=True,
+    help="What a mask holds where the image is invalid.",
+)
+@click.option("--squeeze", is_flag=True, help="One tile at a time; its mask is (rows, columns).")
+@click.option("--fold", type=int, metavar="N", help="Only this fold, from 1.  [default: all]")
+@click.option("--data", type=FOLDER, metavar="DIR", help="Real images to prove it on.")
+@click.option("--max-mb", type=float, help="Largest size in megabytes, or no file is written.")
+@click.option("--max-ms", type=float, help="Longest time of a tile here, or no file is written.")
+@click.option("--licence", metavar="SPDX", help="Licence of the model, such as CC-BY-4.0.")
+@_json_option
+def export(model: Path, out: Path, invalid: str, as_json: bool, **options: Any) -> None:
+    r"""Write MODEL as ONNX for other software: file values in, map out, proved equal.
+
+    Scaling, validity and decision are inside the file. The same tiles go through file and model;
+    if they disagree, or a limit is passed, no file is written and the exit code is 1.
+
+    \b
+    Example:  mapwright export runs/clouds -o clouds.onnx --max-mb 250
+              mapwright export runs/clouds -o qgis.onnx --output deepness
+              mapwright predict clouds.onnx scene.tif -o maps
+    """
+    from mapwright.exporting.write import export as run_export
+    from mapwright.report.export_table import export_table
+
+    done = run_export(model, out, invalid=int(invalid), **options)
+    _show(done.plain(), export_table(done), as_json)
 
 
 @main.command()
@@ -330,6 +447,88 @@ def run(
 
 
 @main.command()
+@click.argument("map_path", metavar="MAP", type=FOLDER)
+@click.option("--reference", type=FOLDER, metavar="POINTS", help="Points with the true class.")
+@click.option(
+    "--design",
+    type=click.Choice(["stratified", "random"]),
+    default="stratified",
+    show_default=True,
+    help="How points are drawn: at random within strata, or alike over the whole map (also on a "
+    "regular grid).",
+)
+@click.option("--strata", type=FOLDER, metavar="RASTER", help="Strata other than MAP's classes.")
+@click.option("--nodata", type=float, multiple=True, help="A value of MAP that counts nowhere.")
+@click.option("--crs", help="CRS of the points, where their file does not say it.")
+@click.option("--column", help="Column of the true class.  [default: class, reference or label]")
+@click.option("--draw", "count", type=int, metavar="N", help="Draw N points to look at, instead.")
+@click.option("-o", "--out", type=FOLDER, help="Where they go: .csv, .gpkg or .geojson.")
+@click.option("--minimum", type=int, help="Points in each stratum at least.  [default: 50]")
+@click.option("--blind", is_flag=True, help="Leave the class of MAP out of the points.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Seed of the draw.")
+@_json_option
+def area(
+    map_path: Path,
+    reference: Path | None,
+    design: Any,
+    strata: Path | None,
+    nodata: tuple[float, ...],
+    crs: str | None,
+    column: str | None,
+    count: int | None,
+    out: Path | None,
+    minimum: int | None,
+    blind: bool,
+    seed: int,
+    as_json: bool,
+) -> None:
+    r"""Areas of the classes of MAP; with reference points, unbiased ones with 95 % intervals.
+
+    POINTS hold a column named class with what is really there, by name or by value, and, in a
+    .csv, columns x and y in the CRS of MAP, or lon and lat. Estimators: Olofsson et al. 2014.
+
+    \b
+    Example:  mapwright area map.tif
+              mapwright area map.tif --draw 500 -o points.gpkg
+              mapwright area map.tif --reference points.gpkg
+    """
+    from mapwright.areas.assess import area as assess
+    from mapwright.areas.draw import draw_sample
+    from mapwright.errors import SettingError
+    from mapwright.report.area_table import area_table, drawn_table
+
+    if count is None and out is None:
+        found = assess(
+            map_path,
+            reference,
+            design=design,
+            strata=strata,
+            nodata=nodata,
+            crs=crs,
+            column=column,
+        )
+        _show(found.plain(), area_table(found), as_json)
+        return
+    if count is None or out is None or reference is not None:
+        raise SettingError(
+            "--draw N and -o FILE go together, and without --reference",
+            fix="draw points first; once their classes are entered, give them as --reference",
+        )
+    drawn = draw_sample(
+        map_path,
+        count,
+        out,
+        design=design,
+        strata=strata,
+        nodata=nodata,
+        minimum=minimum,
+        blind=blind,
+        seed=seed,
+    )
+    _show(drawn.plain(), drawn_table(drawn), as_json)
+
+
+@main.command()
 @click.option("-o", "--out", type=FOLDER, default=Path("mapwright-demo"), show_default=True)
 @click.option("--steps", type=int, default=None, help="Train for fewer or more steps.")
 def demo(out: Path, steps: int | None) -> None:
@@ -364,6 +563,12 @@ def _open(folder: Path, spec_file: Path | None, quiet: bool) -> Dataset:
         title = "No dataset.toml: these are guesses (mapwright init writes them)"
         _print(guesses_table(dataset.spec, dataset.reasons, title))
     return dataset
+
+
+def _warn(texts: Iterable[str]) -> None:
+    """Warnings go where errors go, so that results can be read by programs."""
+    for text in texts:
+        click.echo(f"warning: {text}", err=True)
 
 
 def _show(plain: Any, table: RenderableType, as_json: bool) -> None:

@@ -11,7 +11,12 @@ class MapwrightError(Exception):
         where: The file, band, class or setting that it was found in.
         expected: What would have been right.
         fix: What to do next.
+
+    Attributes:
+        exit_code: What a command ends with: 2 for bad input, 1 where a check failed.
     """
+
+    exit_code = 2
 
     def __init__(
         self,
@@ -49,6 +54,12 @@ class ModelFileError(MapwrightError):
 
 class TrainingError(MapwrightError):
     """Training can't go on."""
+
+
+class ExportError(MapwrightError):
+    """A model was not exported: not proved equal, too large, too slow, or no ONNX can hold it."""
+
+    exit_code = 1
 
 
 class OutputError(MapwrightError):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections import defaultdict
+from collections.abc import Collection, Mapping, Sequence
 from typing import Literal
 
 import numpy as np
 
-from mapwright.bundle import Seen
+from mapwright.card import Seen
 from mapwright.data.dataset import Dataset, Item
+from mapwright.data.likeness import find_doubts, sample_values
+from mapwright.data.overlaps import Unit, audit_split, leaked_pixels
 from mapwright.errors import DatasetError
 from mapwright.metrics.summary import Scores
 from mapwright.metrics.threshold import (
@@ -16,8 +19,12 @@ from mapwright.metrics.threshold import (
     cross_fitted,
 )
 from mapwright.predict.model import Model
+from mapwright.predict.source import Source
 from mapwright.progress import progress_bar
-from mapwright.tally import Counter, Tally, score
+from mapwright.tally import Tally, count, score, wanted
+from mapwright.types import Valid
+
+_LOOKED_AT = 12  # images, to learn whether values are like those learnt from
 
 Split = Literal["val", "train", "all"]
 """Which of the labelled images to score."""
@@ -34,33 +41,72 @@ def evaluate(model: Model, dataset: Dataset, items: Sequence[Item], note: str = 
         items: Which images; each must have a mask.
         note: Passed on to the result.
     """
-    tallies = tally(model, dataset, items)
+    return scores_of(model, tally(model, dataset, items), note)
+
+
+def scores_of(model: Model, tallies: Sequence[Tally], note: str = "") -> Scores:
+    """The scores of what was counted, at the model's own threshold."""
     threshold = model.bundle.decision.threshold
-    pairs = [(entry, threshold) for entry in tallies]
-    return score(pairs, dataset.spec.class_names, tta=model.views, note=note)
+    names = model.bundle.spec.class_names
+    return score([(entry, threshold) for entry in tallies], names, tta=model.views, note=note)
 
 
 def tally(
-    model: Model, dataset: Dataset, items: Sequence[Item], tuned: bool = False
+    model: Model,
+    dataset: Dataset,
+    items: Sequence[Item],
+    *,
+    tuned: bool = False,
+    maps: bool = False,
 ) -> list[Tally]:
-    """Predict labelled images and count; see `evaluate`.
+    """Map labelled images and count; see `evaluate`.
 
     Args:
         model: The model.
         dataset: Reads the images.
         items: Which images.
         tuned: The threshold of a binary task is chosen afterwards.
+        maps: Keep truth and prediction of every image.
     """
     models: dict[tuple[int, ...], Model] = {}
     tallies = []
-    counter = Counter(dataset, items, tuned)
+    what = wanted(dataset, items, tuned, maps)
+    shared = _shared_ground(model, dataset, items)
     with progress_bar("evaluate", len(items)) as progress:
         for item in items:
             unseen = unseen_members(model, item)
             fit = models.setdefault(unseen, model.only(unseen) if unseen else model)
-            tallies.append(counter.count(fit, item))
+            leaked = None if shared is None else _leaked(fit, dataset, item, shared[item.stem])
+            tallies.append(count(fit, dataset, item, what, leaked))
             progress.advance(note=item.stem)
     return tallies
+
+
+def _shared_ground(
+    model: Model, dataset: Dataset, items: Sequence[Item]
+) -> Mapping[str, set[str]] | None:
+    """For each item, what the model learnt from that lies on the same ground.
+
+    None where nothing can be said: no image learnt from, or none of the items, says where it is.
+    """
+    history = model.bundle.history
+    learnt = dict.fromkeys(name for fold in history.folds for name in fold.train)
+    train = [Unit(n, history.grounds[n].grid, "train") for n in learnt if n in history.grounds]
+    val = [Unit(item.stem, dataset.geobox(item), "val") for item in items]
+    if not train or all(unit.grid.crs is None for unit in val):
+        return None
+    shared: dict[str, set[str]] = defaultdict(set)
+    for pair in audit_split([*train, *val]).shared:
+        shared[pair.val].add(pair.train)
+    return shared
+
+
+def _leaked(model: Model, dataset: Dataset, item: Item, shared: Collection[str]) -> Valid:
+    """(H, W) bool, pixels of an item on ground that these members learnt from."""
+    history = model.bundle.history
+    names = {name for fold in history.folds for name in fold.train if name in shared}
+    train = [Unit(name, history.grounds[name].grid, "train") for name in sorted(names)]
+    return leaked_pixels(Unit(item.stem, dataset.geobox(item), "val"), train)
 
 
 def unseen_members(model: Model, item: Item) -> tuple[int, ...]:
@@ -126,7 +172,24 @@ def choose_items(model: Model, dataset: Dataset, split: Split) -> tuple[tuple[It
             expected="at least one",
             fix="choose --split all",
         )
-    return chosen, _caveats(model, chosen, known)
+    notes = [_caveats(model, chosen, known), model.bundle.caveat, unlike(model, dataset, chosen)]
+    return chosen, "; ".join(filter(None, notes))
+
+
+def unlike(model: Model, dataset: Dataset, items: Sequence[Item]) -> str:
+    """What about the values of some images the model may not cope with; empty when nothing.
+
+    Args:
+        model: Knows the values that it learnt from.
+        dataset: Reads the images.
+        items: The images; a few, spread evenly, stand for all.
+    """
+    images = dict.fromkeys(item.image for item in items)
+    few = list(images)[:: -(-len(images) // _LOOKED_AT)]
+    sources = [Source(dataset.spec, image) for image in few]
+    values = [sample_values(source.read, source.info.size) for source in sources]
+    doubts = find_doubts(model.bundle.fingerprint.bands, np.concatenate(values, axis=1))
+    return "; ".join(doubt.text for doubt in doubts)
 
 
 def _parts(

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import psutil
-import torch
 
 
 @dataclass(frozen=True)
@@ -32,6 +31,8 @@ class Hardware:
 
 def detect_hardware() -> Hardware:
     """Look at this machine."""
+    import torch  # a plan that is only read, as of an exported model, has no use for it
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     memory = psutil.virtual_memory().total
     if torch.cuda.is_available():

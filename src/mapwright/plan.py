@@ -11,7 +11,7 @@ from typing import Any, Literal
 import tomlkit
 from pydantic import Field
 
-from mapwright.data.augment import Augmentation
+from mapwright.data.augmentation import Augmentation
 from mapwright.data.config import Config
 from mapwright.data.fingerprint import BandStats, Fingerprint
 from mapwright.errors import SettingError
@@ -204,13 +204,15 @@ def _tiles(rules: _Rules) -> None:
 
 
 def _schedule(rules: _Rules) -> None:
-    tiles = rules.fingerprint.pixels / rules.values["patch"] ** 2
+    area = rules.values["patch"] ** 2
+    tiles = rules.fingerprint.pixels / area
     wanted = math.ceil(_SEEN * tiles / rules.values["batch"])
     steps = min(max(wanted, _FEWEST), _MOST)
     rules.put(
         "steps",
         steps,
-        f"every pixel is seen about {_SEEN} times, in {_FEWEST} to {_MOST} steps; "
+        f"{rules.values['batch'] * area * steps / rules.fingerprint.pixels:.3g} epochs; an epoch "
+        f"is as many pixels as the images have. {_SEEN} are wanted, in {_FEWEST} to {_MOST} steps; "
         "a budget sets them by the clock",
     )
     rules.put("learning_rate", 1e-3, "usual for AdamW and networks of this size")

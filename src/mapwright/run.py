@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mapwright.apply import MODEL_NAME, load
+from mapwright.bundle import require_bundle
 from mapwright.data.dataset import Dataset
 from mapwright.data.describe import open_dataset
 from mapwright.data.fingerprint import Fingerprint, survey
@@ -58,6 +59,8 @@ def train_on(dataset: Dataset, out: str | Path | None, options: Options) -> Run:
         raise SettingError(
             "nothing says which training to resume", where="--resume", expected="-o RUN as well"
         )
+    if options.parent is not None:
+        require_bundle(options.parent.bundle)  # said before anything is read
     require_masks(dataset)
     splits = _splits(dataset, options)
     folder = Path(out) if out else _free_name(dataset.spec.name)

@@ -13,6 +13,7 @@ import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import cached_property
 from hashlib import sha256
 from importlib.metadata import version
 from pathlib import Path
@@ -23,7 +24,8 @@ import psutil
 from numpy.typing import NDArray
 
 from mapwright.apply import MODEL_NAME
-from mapwright.bundle import Bundle, Decision, History, save_bundle
+from mapwright.bundle import Bundle, require_bundle, save_bundle
+from mapwright.card import Decision, Ground, History
 from mapwright.data.config import read_toml
 from mapwright.data.dataset import Dataset
 from mapwright.data.fingerprint import Fingerprint, Record, merge
@@ -82,6 +84,8 @@ class Options:
         resume: Go on where an interrupted training in the same folder stands.
         began: `time.monotonic()` at which the budget began; None = now.
         reserve: Seconds of the budget to leave for what comes after training.
+        after_pixels: Pixels that all members map after training, with test-time augmentation; the
+            budget leaves time for them.
         splits: A `splits.json` to use again instead of drawing; its folds count.
     """
 
@@ -92,6 +96,7 @@ class Options:
     resume: bool = False
     began: float | None = None
     reserve: float = 0.0
+    after_pixels: int = 0
     splits: Path | None = None
 
 
@@ -175,7 +180,7 @@ class Story:
             step = (time.monotonic() - began - look) / fitted.step
             self._speed = replace(self._speed, step=max(step, self._speed.step / 4))
         member = Model(self._bundle([fitted], start, (fold,), 0.0))
-        return Member(fitted, start, tally(member, self._dataset, list(job.val), many))
+        return Member(fitted, start, tally(member, self._dataset, list(job.val), tuned=many))
 
     def close(self, members: Sequence[Member], seconds: float) -> Run:
         """Score, save, and clear the way."""
@@ -264,7 +269,7 @@ class Story:
             plan=self._planned.plan,
             fingerprint=self._merge(fold.train),
             hardware=self._hardware,
-            parent=parent.bundle if parent else None,
+            parent=require_bundle(parent.bundle) if parent else None,
             places=self._places(fold.train),
         )
         deadline = math.inf
@@ -288,20 +293,27 @@ class Story:
         if self._speed is None:
             probe = min(_PROBE_SHARE * self._clock.seconds, _PROBE_MOST)
             self._speed = measure(job, probe)
-        plan = self._planned.plan
+        plan, views = self._planned.plan, _VIEWS[self._planned.plan.tta]
+        maps = self._options.after_pixels * len(self._splits.folds) * views * self._speed.pixel
         share = share_out(
             self._clock,
             self._speed,
             folds=len(self._splits.folds) - number,
             val_pixels=self._val_pixels,
-            views=_VIEWS[plan.tta],
-            reserve=_FINISH + self._options.reserve,
+            views=views,
+            reserve=_FINISH + self._options.reserve + maps,
         )
         update: dict[str, Any] = {"fold_steps": (*plan.fold_steps, share.steps)}
         if number == 0:
             update |= {"steps": share.steps, "validate_every": share.validate_every}
         self._planned = self._planned.timed(update, self._clock.seconds, self._speed.step)
         return share.deadline
+
+    def _epochs(self, number: int) -> float:
+        """Epochs in a step of a fold: pixels drawn over pixels to learn from."""
+        plan, train = self._planned.plan, self._splits.folds[number].train
+        pixels = sum(math.prod(self._records[name].size) for name in train)
+        return plan.batch * plan.patch**2 / pixels
 
     @property
     def _val_pixels(self) -> int:
@@ -331,9 +343,13 @@ class Story:
         ]
 
     def _log(self, number: int, rows: Rows) -> None:
-        """The training log of all folds so far, one file."""
+        """The training log of all folds so far, one file; an epoch is every pixel seen once."""
         self._rows[number] = rows
-        whole = [{"fold": k, **row} for k, part in self._rows.items() for row in part]
+        whole = [
+            {"fold": k, "epoch": round(row["step"] * self._epochs(k), 4), **row}
+            for k, part in self._rows.items()
+            for row in part
+        ]
         _write_csv(self._folder / "progress.csv", whole)
 
     def _bundle(
@@ -348,6 +364,7 @@ class Story:
             created=datetime.now(UTC).isoformat(timespec="seconds"),
             folds=folds,
             images=self._images,
+            grounds=self._grounds,
             weights_source=start.source,
             weights_reason=start.reason,
             parent=parent.bundle.spec.name if parent else "",
@@ -362,7 +379,21 @@ class Story:
             hardware=self._hardware.name,
         )
         plan, states = self._planned.plan, tuple(part.state for part in fitted)
-        return Bundle(self._dataset.spec, plan, self.fingerprint, Decision(), history, states)
+        return Bundle(
+            spec=self._dataset.spec,
+            plan=plan,
+            fingerprint=self.fingerprint,
+            decision=Decision(),
+            history=history,
+            members=states,
+        )
+
+    @cached_property
+    def _grounds(self) -> dict[str, Ground]:
+        """Where each image, or part of one, lies."""
+        items = self._dataset.choose(self._splits.names)
+        found = {item.stem: Ground.of(self._dataset.geobox(item)) for item in items}
+        return {name: ground for name, ground in found.items() if ground}
 
     def _plan_hash(self) -> str:
         """Data, settings, budget and machine as one number: equal means repeatable."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,7 +20,10 @@ from mapwright.metrics.summary import Scores, summarize
 from mapwright.metrics.threshold import BINS, counts_at, histogram, places
 from mapwright.predict.model import Model
 from mapwright.predict.pipeline import decide
-from mapwright.types import IGNORE, ClassIndex, Counts
+from mapwright.types import IGNORE, ClassIndex, Counts, Probabilities
+
+_A = TypeVar("_A", bound=np.generic)
+_B = TypeVar("_B", bound=np.generic)
 
 _SMALL = 2**29  # bytes; an image with more is read window by window
 _KEPT = 2**26  # pixels of all images; more are not kept to draw outlines at a later threshold
@@ -59,6 +63,7 @@ class Tally:
             when nobody looked.
         bands: (K, 2) boundary bands; None when they were not counted.
         kept: The prediction, when its threshold is chosen later and there is room.
+        maps: (H, W) uint8 class indices, truth and prediction; None unless asked for.
     """
 
     stem: str
@@ -69,6 +74,7 @@ class Tally:
     leaked: NDArray[np.int64] | None = None
     bands: BandCounts | None = None
     kept: Kept | None = None
+    maps: tuple[ClassIndex, ClassIndex] | None = None
 
     @property
     def pooled(self) -> NDArray[np.int64]:
@@ -98,68 +104,115 @@ def _at(counts: NDArray[np.int64], threshold: float) -> Counts:
     return counts_at(counts, threshold) if binary else counts
 
 
-class Counter:
-    """Counts on images one by one, in strips, so that memory does not grow with an image.
+@dataclass(frozen=True)
+class Wanted:
+    """What to count.
 
     Args:
-        dataset: Reads the images.
-        items: All that will be counted.
+        classes: Number of classes K.
+        side: Side of the blocks that an image is counted in, in pixels.
         tuned: The threshold of a binary task is chosen afterwards.
+        room: There is room to keep predictions until then.
+        maps: Keep truth and prediction, two bytes a pixel.
     """
 
-    def __init__(self, dataset: Dataset, items: Sequence[Item], tuned: bool = False) -> None:
-        self._dataset, self._classes = dataset, len(dataset.spec.classes)
-        sizes = [dataset.size(item) for item in items]
-        self._side = block_side(sizes) if sizes else 0
-        self._tuned = tuned and self._classes == 2
-        self._room = sum(height * width for height, width in sizes) <= _KEPT
+    classes: int
+    side: int
+    tuned: bool = False
+    room: bool = False
+    maps: bool = False
 
-    def count(self, model: Model, item: Item, leaked: NDArray[np.bool_] | None = None) -> Tally:
-        """Map one image and count.
 
-        Args:
-            model: Maps it.
-            item: The image.
-            leaked: (H, W) bool, ground that was learnt from; None = nobody looked.
-        """
-        size, binary = self._dataset.size(item), self._classes == 2
-        one: Count = histogram if binary else partial(confusion, classes=self._classes)
-        blocks = BlockCounter(cut(*size, self._side), one)
-        bands = None if self._tuned else BoundaryCounter(size, self._classes)
-        missed = np.zeros(self._classes, np.int64)
-        of_leaked = np.zeros_like(blocks.counts[0])
-        kept: list[tuple[ClassIndex, NDArray[np.uint16]]] = []
-        read = partial(SampleCache(self._dataset, _SMALL).read, item)
-        row = 0
-        for sample, probabilities in model.samples(read, size):
-            guess = decide(probabilities, model.bundle.decision.threshold)
-            counted = probabilities[1] if binary else guess
-            blocks.add(row, sample.mask, counted)
-            missed += _missed(sample, self._classes)
-            if bands:
-                bands.add(sample.mask, np.where(sample.mask == IGNORE, IGNORE, guess))
-            elif self._room:
-                kept.append((sample.mask, places(probabilities[1])))
-            if leaked is not None:
-                here = leaked[row : row + len(sample.mask)]
-                of_leaked += one(sample.mask[here], counted[here])
-            row += len(sample.mask)
-        whole = Kept(*(np.concatenate(part) for part in zip(*kept, strict=True))) if kept else None
+def wanted(
+    dataset: Dataset, items: Sequence[Item], tuned: bool = False, maps: bool = False
+) -> Wanted:
+    """What to count on a set of images; see `Wanted`."""
+    sizes, classes = [dataset.size(item) for item in items], len(dataset.spec.classes)
+    room = sum(height * width for height, width in sizes) <= _KEPT
+    return Wanted(classes, block_side(sizes) if sizes else 1, tuned and classes == 2, room, maps)
+
+
+def count(
+    model: Model,
+    dataset: Dataset,
+    item: Item,
+    what: Wanted,
+    leaked: NDArray[np.bool_] | None = None,
+) -> Tally:
+    """Map one image and count, strip by strip, so that memory does not grow with the image.
+
+    Args:
+        model: Maps it.
+        dataset: Reads it.
+        item: The image.
+        what: What to count.
+        leaked: (H, W) bool, ground that was learnt from; None = nobody looked.
+    """
+    counting = _Counting(item, dataset.size(item), what, model.bundle.decision.threshold, leaked)
+    read = partial(SampleCache(dataset, _SMALL).read, item)
+    for sample, probabilities in model.samples(read, counting.size):
+        counting.add(sample, probabilities)
+    return counting.tally()
+
+
+class _Counting:
+    """The counts of one image, while its strips flow by."""
+
+    def __init__(
+        self,
+        item: Item,
+        size: tuple[int, int],
+        what: Wanted,
+        threshold: float,
+        leaked: NDArray[np.bool_] | None,
+    ) -> None:
+        self.size, self._item, self._what, self._threshold = size, item, what, threshold
+        self._binary, self._row = what.classes == 2, 0
+        self._one: Count = histogram if self._binary else partial(confusion, classes=what.classes)
+        self._blocks = BlockCounter(cut(*size, what.side), self._one)
+        self._bands = None if what.tuned else BoundaryCounter(size, what.classes)
+        self._missed = np.zeros(what.classes, np.int64)
+        self._ground, self._leaked = leaked, np.zeros_like(self._blocks.counts[0])
+        self._kept: list[tuple[ClassIndex, NDArray[np.uint16]]] = []
+        self._maps: list[tuple[ClassIndex, ClassIndex]] = []
+
+    def add(self, sample: Sample, probabilities: Probabilities) -> None:
+        """Count the next strip."""
+        truth = sample.mask
+        guess = decide(probabilities, self._threshold)
+        counted = probabilities[1] if self._binary else guess
+        self._blocks.add(self._row, truth, counted)
+        unseen = np.isnan(sample.image).any(axis=0) & (sample.labels != IGNORE)
+        self._missed += np.bincount(sample.labels[unseen], minlength=self._what.classes)
+        if self._bands:
+            self._bands.add(truth, np.where(truth == IGNORE, IGNORE, guess).astype(np.uint8))
+        elif self._what.room:
+            self._kept.append((truth, places(probabilities[1])))
+        if self._what.maps:
+            self._maps.append((truth, guess))
+        if self._ground is not None:
+            here = self._ground[self._row : self._row + len(truth)]
+            self._leaked += self._one(truth[here], counted[here])
+        self._row += len(truth)
+
+    def tally(self) -> Tally:
+        """What was counted."""
         return Tally(
-            stem=item.stem,
-            size=size,
-            part=item.window is not None,
-            blocks=blocks.counts,
-            missed=missed,
-            leaked=None if leaked is None else of_leaked,
-            bands=bands.counts if bands else None,
-            kept=whole,
+            stem=self._item.stem,
+            size=self.size,
+            part=self._item.window is not None,
+            blocks=self._blocks.counts,
+            missed=self._missed,
+            leaked=None if self._ground is None else self._leaked,
+            bands=self._bands.counts if self._bands else None,
+            kept=Kept(*_joined(self._kept)) if self._kept else None,
+            maps=_joined(self._maps) if self._maps else None,
         )
 
 
-def _missed(sample: Sample, classes: int) -> NDArray[np.int64]:
-    unseen = np.isnan(sample.image).any(axis=0) & (sample.labels != IGNORE)
-    return np.bincount(sample.labels[unseen], minlength=classes)
+def _joined(strips: Sequence[tuple[NDArray[_A], NDArray[_B]]]) -> tuple[NDArray[_A], NDArray[_B]]:
+    """Strips of two maps to two whole maps."""
+    return np.concatenate([one for one, _ in strips]), np.concatenate([two for _, two in strips])
 
 
 def score(

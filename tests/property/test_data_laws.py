@@ -19,7 +19,8 @@ from odc.geo.geobox import GeoBox
 from rasterio import Affine
 
 from builders import COLORS, make_spec, write_tiff
-from mapwright.data.augment import Augmentation, augment
+from mapwright.data.augment import augment
+from mapwright.data.augmentation import Augmentation
 from mapwright.data.check import check
 from mapwright.data.dataset import Dataset, Sample
 from mapwright.data.patterns import natural_key

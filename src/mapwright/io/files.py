@@ -6,6 +6,7 @@ import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +34,7 @@ def replacing(target: Path) -> Iterator[Path]:
     except OSError as error:
         raise _write_failure(target, error) from error
     finally:
-        for leftover in (temporary, Path(f"{temporary}.aux.xml")):
+        for leftover in target.parent.glob(f"{escape(temporary.name)}*"):  # also GDAL's side files
             leftover.unlink(missing_ok=True)
 
 

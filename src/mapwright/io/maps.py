@@ -1,4 +1,7 @@
-"""Write maps row by row: classes as GeoTIFF or paletted PNG, probabilities as GeoTIFF."""
+"""Write maps row by row: classes as GeoTIFF or paletted PNG, probabilities as GeoTIFF.
+
+GeoTIFFs are cloud-optimised.
+"""
 
 from __future__ import annotations
 
@@ -7,21 +10,19 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
+from xml.sax.saxutils import escape
 
 import numpy as np
-import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from PIL import Image as PilImage
 from PIL.PngImagePlugin import PngInfo
 
 from mapwright.errors import ImageFileError, OutputError
+from mapwright.io.cog import SOFTWARE, CogRows, Layout, cog_writer
 from mapwright.io.files import replacing
 from mapwright.io.raster import open_raster
 from mapwright.types import IGNORE, ClassIndex, Probabilities
-
-_SOFTWARE = "Mapwright"
-_TILE = 256  # pixels; TIFF tiles, a multiple of 16
 
 
 @dataclass(frozen=True)
@@ -88,7 +89,7 @@ def require_replaceable(path: Path) -> None:
             tags = source.tags()
     except ImageFileError:
         tags = {}
-    if _SOFTWARE not in (tags.get("Software"), tags.get("TIFFTAG_SOFTWARE")):
+    if SOFTWARE not in (tags.get("Software"), tags.get("TIFFTAG_SOFTWARE")):
         raise OutputError(
             "a file that is no map of ours is in the way",
             where=path,
@@ -110,34 +111,39 @@ def class_map_writer(path: Path, geobox: GeoBox, legend: Legend) -> Iterator[Row
             yield picture
             picture.save(temporary)
         return
-    tags = dict(zip(map(str, legend.values), legend.names, strict=True))
-    with _tiff(path, geobox, legend.dtype, ["class"], legend.nodata) as target:
-        if legend.dtype in ("uint8", "uint16"):  # others have no colour table in TIFF
-            target.write_colormap(1, _colormap(legend))
-        target.update_tags(1, **tags)
-        yield _TiffRows(target, lambda strip: legend.encode(strip)[None])
+    with cog_writer(path, geobox, _class_layout(legend)) as target:
+        yield _ClassRows(target, legend)
 
 
 @contextmanager
 def probability_writer(path: Path, geobox: GeoBox, names: Sequence[str]) -> Iterator[RowWriter]:
-    """Open a float32 GeoTIFF with one band per class, NaN where invalid."""
-    with _tiff(path, geobox, "float32", names, float("nan")) as target:
-        yield _TiffRows(target, _as_float32)
+    """Open a float32 GeoTIFF with one band per name, NaN where invalid.
+
+    Raises:
+        OutputError: The file can't be written; nothing half-written is left.
+    """
+    layout = Layout("float32", tuple(names), float("nan"), overviews="average")
+    with cog_writer(path, geobox, layout) as target:
+        yield _FloatRows(target)
 
 
-def _as_float32(strip: Probabilities) -> Probabilities:
-    return strip.astype(np.float32, copy=False)
+@dataclass(frozen=True)
+class _ClassRows:
+    target: CogRows
+    legend: Legend
 
-
-class _TiffRows:
-    def __init__(self, target: Any, encode: Any) -> None:
-        self._target, self._encode = target, encode
-
-    def write(self, row: int, strip: NDArray[Any]) -> None:
+    def write(self, row: int, strip: ClassIndex) -> None:
         """Write a strip, encoded."""
-        values = self._encode(strip)
-        window = rasterio.windows.Window(0, row, values.shape[2], values.shape[1])
-        self._target.write(values, window=window)
+        self.target.write(row, self.legend.encode(strip)[None])
+
+
+@dataclass(frozen=True)
+class _FloatRows:
+    target: CogRows
+
+    def write(self, row: int, strip: Probabilities) -> None:
+        """Write a strip."""
+        self.target.write(row, strip.astype(np.float32, copy=False))
 
 
 class _PngRows:
@@ -159,49 +165,42 @@ class _PngRows:
         picture = PilImage.fromarray(self._values)
         picture.putpalette(palette.tobytes())  # turns the mode into P, the bytes stay
         mark = PngInfo()
-        mark.add_text("Software", _SOFTWARE)
+        mark.add_text("Software", SOFTWARE)
         picture.save(path, transparency=self._legend.nodata, optimize=False, pnginfo=mark)
 
 
-@contextmanager
-def _tiff(
-    path: Path, geobox: GeoBox, dtype: str, names: Sequence[str], nodata: float
-) -> Iterator[Any]:
-    profile = {
-        "driver": "GTiff",
-        "height": geobox.height,
-        "width": geobox.width,
-        "count": len(names),
-        "dtype": dtype,
-        "nodata": nodata,
-        "transform": geobox.transform,
-        "crs": None if geobox.crs is None else geobox.crs.to_wkt(),
-        "tiled": True,
-        "blockxsize": _TILE,
-        "blockysize": _TILE,
-        "compress": "deflate",
-        "predictor": 3 if dtype == "float32" else 2,
-        "BIGTIFF": "IF_SAFER",
-    }
-    with replacing(path) as temporary:
-        with open_raster(temporary, "w", **profile) as target:
-            for index, name in enumerate(names, start=1):
-                target.set_band_description(index, name)
-            target.update_tags(TIFFTAG_SOFTWARE=_SOFTWARE)
-            yield target
-        _require_readable(temporary)
-
-
-def _require_readable(path: Path) -> None:
-    """GDAL may notice a full disk only when it closes the file, and then only log it."""
-    try:
-        with open_raster(path, "r+") as written:
-            for _, window in written.block_windows(1):
-                written.read(1, window=window)
-    except TypeError as error:  # what rasterio makes of a file without a whole header
-        raise OSError("the file was not written whole") from error
+def _class_layout(legend: Legend) -> Layout:
+    return Layout(
+        legend.dtype,
+        ("class",),
+        legend.nodata,
+        overviews="mode" if legend.nodata >= 0 else "nearest",  # GDAL's mode makes it 0
+        tags=dict(zip(map(str, legend.values), legend.names, strict=True)),
+        colors=_colormap(legend) if legend.dtype in ("uint8", "uint16") else {},  # else TIFF can't
+        table=_attribute_table(legend),
+    )
 
 
 def _colormap(legend: Legend) -> dict[int, tuple[int, int, int, int]]:
     colors = {v: (*c, 255) for v, c in zip(legend.values, legend.rgb(), strict=True)}
     return {**colors, legend.nodata: (0, 0, 0, 0)}
+
+
+def _attribute_table(legend: Legend) -> str:
+    """Value, name and colour of each class as GDAL writes a raster attribute table in XML."""
+    columns = [("Value", 0, 5), ("Class", 2, 2), ("Red", 0, 6), ("Green", 0, 7), ("Blue", 0, 8)]
+    fields = (  # numbers of GDALRATFieldType and GDALRATFieldUsage
+        f"<Name>{name}</Name><Type>{kind}</Type><Usage>{usage}</Usage>"
+        for name, kind, usage in columns
+    )
+    rows = (
+        "".join(f"<F>{escape(str(cell))}</F>" for cell in (value, name, *color))
+        for value, name, color in zip(legend.values, legend.names, legend.rgb(), strict=True)
+    )
+    parts = [
+        *(f'<FieldDefn index="{i}">{text}</FieldDefn>' for i, text in enumerate(fields)),
+        *(f'<Row index="{i}">{text}</Row>' for i, text in enumerate(rows)),
+    ]
+    body = "".join(parts)
+    table = f'<GDALRasterAttributeTable tableType="thematic">{body}</GDALRasterAttributeTable>'
+    return table

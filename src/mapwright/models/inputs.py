@@ -51,12 +51,15 @@ class Inputs(nn.Module):
 
     def forward(self, image: Tensor) -> Tensor:
         """Standardise a batch."""
+        clipped = torch.minimum(torch.maximum(image, self.low), self.high)
+        return torch.where(self.invalid(image), 0.0, (clipped - self.mean) / self.std)
+
+    def invalid(self, image: Tensor) -> Tensor:
+        """(N, 1, H, W) bool, True where any band holds no measurement."""
         invalid = ~torch.isfinite(image)
         if self.nodata is not None:
             invalid = invalid | (image == self.nodata)
-        invalid = invalid.any(dim=1, keepdim=True)
-        clipped = torch.minimum(torch.maximum(image, self.low), self.high)
-        return torch.where(invalid, 0.0, (clipped - self.mean) / self.std)
+        return invalid.any(dim=1, keepdim=True)
 
 
 class SegmentationModel(nn.Module):

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Protocol
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
-from mapwright.models.inputs import SegmentationModel
+from mapwright.card import Card
+from mapwright.onnxfile import OnnxFile
 from mapwright.types import Tta
 
 
@@ -27,57 +25,28 @@ class Engine(Protocol):
         """(N, C, h, w) file values, NaN where invalid -> (N, K, h, w) summing to one over K."""
 
 
-class TorchEngine:
-    """One or more networks of the same task in torch; their probabilities are averaged.
+def open_engine(card: Card, tta: Tta) -> Engine:
+    """What runs a model: ONNX Runtime an exported one, torch any other.
 
     Args:
-        networks: The members of the ensemble.
-        classes: Number of classes K.
+        card: The model.
         tta: Test-time augmentation.
-        device: Where to run.
     """
+    if isinstance(card, OnnxFile):
+        from mapwright.predict.onnx_engine import OnnxEngine
 
-    def __init__(
-        self,
-        networks: Sequence[SegmentationModel],
-        classes: int,
-        tta: Tta = "none",
-        device: torch.device | str = "cpu",
-    ) -> None:
-        self.classes, self._tta, self._device = classes, tta, torch.device(device)
-        self._networks = [
-            network.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
-            for network in networks
-        ]
+        return OnnxEngine(card, tta)
+    from mapwright.bundle import require_bundle
+    from mapwright.hardware import detect_hardware
+    from mapwright.predict.torch_engine import TorchEngine
 
-    @torch.inference_mode()
-    def probabilities(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
-        """See `Engine`; float32 arithmetic."""
-        batch = torch.from_numpy(tiles).to(self._device)
-        views = _views(self._tta)
-        total = torch.zeros(())
-        for network in self._networks:
-            for quarters, flip in views:
-                logits = network(
-                    _turn(batch, quarters, flip).contiguous(memory_format=torch.channels_last)
-                )
-                total = total + _turn_back(logits.softmax(dim=1), quarters, flip)
-        mean: NDArray[np.float32] = (total / (len(self._networks) * len(views))).cpu().numpy()
-        return mean
+    networks = require_bundle(card).networks()
+    return TorchEngine(networks, len(card.spec.classes), tta, detect_hardware().device)
 
 
-def _views(tta: Tta) -> list[tuple[int, bool]]:
-    """Quarter turns and whether to flip, for each view."""
+def views_of(tta: Tta) -> list[tuple[int, bool]]:
+    """Quarter turns and whether to flip, for each view of a test-time augmentation."""
     if tta == "none":
         return [(0, False)]
     quarters = (0, 2) if tta == "flips" else (0, 1, 2, 3)
     return [(q, flip) for q in quarters for flip in (False, True)]
-
-
-def _turn(x: Tensor, quarters: int, flip: bool) -> Tensor:
-    return torch.rot90(x.flip(-1) if flip else x, quarters, (-2, -1))
-
-
-def _turn_back(x: Tensor, quarters: int, flip: bool) -> Tensor:
-    back = torch.rot90(x, -quarters, (-2, -1))
-    return back.flip(-1) if flip else back

@@ -2,18 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 from odc.geo.geobox import GeoBox
 
-from mapwright.bundle import Bundle, load_bundle
-from mapwright.hardware import detect_hardware
+from mapwright.card import Card
+from mapwright.data.dataset import Sample
+from mapwright.data.likeness import Doubt, find_doubts, sample_values
 from mapwright.io.files import make_folder
 from mapwright.io.maps import (
     class_map_writer,
@@ -22,8 +23,10 @@ from mapwright.io.maps import (
     require_replaceable,
 )
 from mapwright.io.picture import overlay, save_picture
-from mapwright.predict.engines import TorchEngine
-from mapwright.predict.pipeline import Tiling, decide, predict_rows, predict_whole
+from mapwright.io.vector import PolygonOptions
+from mapwright.onnxfile import SUFFIX, load_onnx
+from mapwright.predict.engines import Engine, open_engine
+from mapwright.predict.pipeline import Tiling, decide, predict_rows, predict_samples, predict_whole
 from mapwright.predict.source import Source
 from mapwright.progress import Progress
 from mapwright.types import IGNORE, ClassIndex, Image, Probabilities, Tta, Window
@@ -38,12 +41,14 @@ class Prediction:
         probabilities: (K, H, W) float32, NaN where the image is invalid.
         geobox: Shape, transform and CRS; those of the image.
         class_names: What the class indices mean.
+        doubts: What about the values of the image the model may not cope with.
     """
 
     classes: ClassIndex
     probabilities: Probabilities
     geobox: GeoBox
     class_names: tuple[str, ...]
+    doubts: tuple[Doubt, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -54,13 +59,25 @@ class Written:
         image: What was predicted.
         map: The class map.
         probabilities: The probabilities, if asked for.
+        confidence: The probability of the class in the map, if asked for.
         overlay: The picture with classes laid over it, if asked for.
+        polygons: The patches of the map, if asked for.
+        doubts: What about the values of the image the model may not cope with.
     """
 
     image: Path
     map: Path
     probabilities: Path | None = None
+    confidence: Path | None = None
     overlay: Path | None = None
+    polygons: Path | None = None
+    doubts: tuple[Doubt, ...] = ()
+
+    def plain(self) -> dict[str, Any]:
+        """The files that there are, and the doubts, as JSON-able built-in types."""
+        paths = {key: str(path) for key, path in vars(self).items() if isinstance(path, Path)}
+        doubts = [doubt.plain() for doubt in self.doubts]
+        return paths | ({"doubts": doubts} if doubts else {})
 
 
 @dataclass(frozen=True)
@@ -72,26 +89,34 @@ class Model:
         tta: Test-time augmentation; None = as planned when it was trained.
     """
 
-    bundle: Bundle
+    bundle: Card
     tta: Tta | None = None
 
     @classmethod
     def load(cls, path: str | Path) -> Model:
-        """Read a model file.
+        """Read a model file: what `mapwright train` wrote, or `mapwright export`.
 
         Raises:
             ModelFileError: Missing, cut short, altered or not ours.
         """
+        if Path(path).suffix.lower() == SUFFIX:
+            return cls(load_onnx(Path(path)))
+        from mapwright.bundle import load_bundle  # torch waits until a model needs it
+
         return cls(load_bundle(Path(path)))
 
     def with_tta(self, tta: Tta | None) -> Model:
-        """The same model with another test-time augmentation; None = as planned."""
-        return replace(self, tta=tta)
+        """The same model with another test-time augmentation; None = as planned.
+
+        Raises:
+            SettingError: An exported model whose output can't be averaged.
+        """
+        return replace(self, tta=tta and self.bundle.views(tta))
 
     @property
     def views(self) -> Tta:
         """The test-time augmentation that is used."""
-        return self.tta or self.bundle.plan.tta
+        return self.bundle.views(self.tta)
 
     def predict(self, path: str | Path) -> Prediction:
         """Predict an image into memory.
@@ -106,6 +131,7 @@ class Model:
             probabilities=np.concatenate([part.probabilities for part in parts], axis=1),
             geobox=source.info.geobox,
             class_names=self.bundle.spec.class_names,
+            doubts=self._doubts(source),
         )
 
     def predict_file(
@@ -114,27 +140,40 @@ class Model:
         folder: Path,
         *,
         probabilities: bool = False,
+        confidence: bool = False,
         with_overlay: bool = False,
+        polygons: PolygonOptions | None = None,
         progress: Progress | None = None,
     ) -> Written:
-        """Predict an image into files, on its own grid, without holding it in memory.
+        """Predict an image into files, on its own grid; only polygons need it whole in memory.
 
         Args:
             path: The image.
             folder: Where the files go; they are named after the image.
             probabilities: Also write one band of probability per class.
+            confidence: Also write the probability of the class that the map shows.
             with_overlay: Also write a picture with the classes laid over it.
+            polygons: Also write the patches of the map, in this way.
             progress: Told of every tile.
 
         Raises:
             ImageFileError: Unreadable, or a band is missing.
             OutputError: A file can't be written; nothing half-written is left.
+            SettingError: A library that the polygons need is not installed.
         """
         spec = self.bundle.spec
         source = Source(spec, path)
         geobox = source.info.geobox
         make_folder(folder)
-        files = self._names(path, folder, source, probabilities, with_overlay)
+        files = self._names(path, folder, source)
+        files = replace(
+            files,
+            probabilities=files.probabilities if probabilities else None,
+            confidence=files.confidence if confidence else None,
+            overlay=files.overlay if with_overlay else None,
+            polygons=polygons.path_for(folder, path.stem) if polygons else None,
+            doubts=self._doubts(source),
+        )
         require_replaceable(files.map)
         step, shown = source.reduction, list[ClassIndex]()
         with ExitStack() as stack:
@@ -142,21 +181,26 @@ class Model:
             soft = files.probabilities and stack.enter_context(
                 probability_writer(files.probabilities, geobox, spec.class_names)
             )
+            sure = files.confidence and stack.enter_context(
+                probability_writer(files.confidence, geobox, ["confidence"])
+            )
             for part in self._parts(source, progress):
                 maps.write(part.row, part.classes)
                 if soft:
                     soft.write(part.row, part.probabilities)
+                if sure:
+                    sure.write(part.row, part.confidence)
                 if files.overlay:
                     shown.append(part.classes[-part.row % step :: step, ::step])
         if files.overlay:
             laid = overlay(source.picture(), np.concatenate(shown), spec.colors)
             save_picture(files.overlay, laid)
+        if polygons and files.polygons:
+            polygons.write(files.map, files.polygons, spec.legend)
         return files
 
-    def _names(
-        self, path: Path, folder: Path, source: Source, probabilities: bool, with_overlay: bool
-    ) -> Written:
-        """Files named after the image, never the image itself."""
+    def _names(self, path: Path, folder: Path, source: Source) -> Written:
+        """Every file that may be written, named after the image, never the image itself."""
         suffix = map_suffix(path, source.info.geobox, self.bundle.spec.legend)
         target = folder / f"{path.stem}{suffix}"
         if target.resolve() == path.resolve():
@@ -164,8 +208,9 @@ class Model:
         return Written(
             image=path,
             map=target,
-            probabilities=folder / f"{path.stem}_probabilities.tif" if probabilities else None,
-            overlay=folder / f"{path.stem}_overlay.png" if with_overlay else None,
+            probabilities=folder / f"{path.stem}_probabilities.tif",
+            confidence=folder / f"{path.stem}_confidence.tif",
+            overlay=folder / f"{path.stem}_overlay.png",
         )
 
     def classify(self, image: Image) -> ClassIndex:
@@ -177,28 +222,36 @@ class Model:
         Returns:
             (H, W) uint8 class indices.
         """
-        return decide(self.probabilities(image), self.bundle.decision.threshold)
+        size = image.shape[1], image.shape[2]
+        strips = predict_rows(self._engine, lambda w: w.cut(image, np.nan), size, self._tiling)
+        threshold = self.bundle.decision.threshold
+        return np.concatenate([decide(strip.probabilities, threshold) for strip in strips])
 
     def probabilities(self, image: Image) -> Probabilities:
         """Probabilities (K, H, W) of an image in memory; see `classify`."""
         return predict_whole(self._engine, image, self._tiling)
 
+    def samples(
+        self, read: Callable[[Window], Sample], size: tuple[int, int]
+    ) -> Iterator[tuple[Sample, Probabilities]]:
+        """Predict a labelled image strip by strip; see `predict_samples`."""
+        return predict_samples(self._engine, read, size, self._tiling)
+
     def only(self, members: Sequence[int]) -> Model:
         """The same model with some members of its ensemble."""
         return replace(self, bundle=self.bundle.only(members))
 
+    def _doubts(self, source: Source) -> tuple[Doubt, ...]:
+        values = sample_values(source.read, source.info.size)
+        return find_doubts(self.bundle.fingerprint.bands, values)
+
     @cached_property
-    def _engine(self) -> TorchEngine:
-        return TorchEngine(
-            self.bundle.networks(),
-            len(self.bundle.spec.classes),
-            self.views,
-            detect_hardware().device,
-        )
+    def _engine(self) -> Engine:
+        return open_engine(self.bundle, self.views)
 
     @property
     def _tiling(self) -> Tiling:
-        return Tiling(self.bundle.plan.tile, self.bundle.plan.overlap)
+        return Tiling(self.bundle.tile, self.bundle.plan.overlap)
 
     def _parts(self, source: Source, progress: Progress | None = None) -> Iterator[_Part]:
         """Finished rows, with what is invalid taken out."""
@@ -207,6 +260,7 @@ class Model:
         for row, probabilities in strips:
             window = Window(row, 0, probabilities.shape[1], width)
             valid = ~np.isnan(source.read(window)).any(axis=0)
+            valid &= probabilities.sum(axis=0) > 0  # not so where a network overflowed
             classes = decide(probabilities, self.bundle.decision.threshold)
             yield _Part(
                 row,
@@ -219,3 +273,9 @@ class _Part(NamedTuple):
     row: int
     classes: ClassIndex
     probabilities: Probabilities
+
+    @property
+    def confidence(self) -> Probabilities:
+        """(1, h, W) the probability of the class that was chosen, NaN where invalid."""
+        chosen = np.where(self.classes == IGNORE, 0, self.classes)
+        return np.take_along_axis(self.probabilities, chosen[None], axis=0)

@@ -23,8 +23,8 @@ from mapwright.metrics.confusion import confusion, iou, mean_over_present
 from mapwright.models.inputs import SegmentationModel
 from mapwright.models.weights import StartingWeights
 from mapwright.plan import Plan
-from mapwright.predict.engines import TorchEngine
 from mapwright.predict.pipeline import Tiling, decide, predict_samples, predict_whole
+from mapwright.predict.torch_engine import TorchEngine
 from mapwright.progress import progress_bar
 from mapwright.training.loop import Record, fit
 from mapwright.training.state import Fitted, Keeper
