@@ -107,7 +107,7 @@ def test_an_index_that_is_not_used_still_tells_the_band_order(tmp_path: Path) ->
     bands = [{"name": n, "index": i, "use": n != "ndvi"} for i, n in enumerate(NAMES, 1)]
     found = only(look(tmp_path, {"by": "scene"}, bands=bands))
     assert (found.level, found.kind) == ("error", "band order")
-    assert "the band descriptions of the files" in found.advice
+    assert 'bands_by = "index"' in found.advice
 
 
 def test_a_band_that_is_not_used_and_not_there_does_not_matter(root: Path) -> None:

@@ -1,0 +1,237 @@
+"""What is known about a model, whatever runs it: description, plan, decision, history, scores."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+from affine import Affine
+from odc.geo.geobox import GeoBox
+from pydantic import Field
+
+from mapwright.data.blocks import parse_name
+from mapwright.data.config import Config
+from mapwright.data.fingerprint import Fingerprint
+from mapwright.data.spec import DatasetSpec
+from mapwright.data.splits import Fold
+from mapwright.plan import Plan
+from mapwright.types import Tta, Window
+
+
+class Decision(Config):
+    """How probabilities become classes.
+
+    Args:
+        threshold: With two classes, a pixel is the second class from this probability on. With
+            more, the most probable class is taken and this value is not used.
+    """
+
+    threshold: float = Field(default=0.5, ge=0, le=1)
+
+
+class Ground(Config):
+    """Where an image lies.
+
+    Args:
+        crs: Its CRS, as a code such as `EPSG:32633` or as WKT.
+        transform: Six numbers (a, b, c, d, e, f): x = a col + b row + c, y = d col + e row + f.
+        height: Rows.
+        width: Columns.
+    """
+
+    crs: str
+    transform: tuple[float, float, float, float, float, float]
+    height: int
+    width: int
+
+    @classmethod
+    def of(cls, grid: GeoBox) -> Self | None:
+        """Where a grid lies; None without a CRS."""
+        if grid.crs is None:
+            return None
+        code = grid.crs.to_epsg()
+        return cls(
+            crs=f"EPSG:{code}" if code else grid.crs.to_wkt(),
+            transform=tuple(grid.transform)[:6],
+            height=int(grid.height),
+            width=int(grid.width),
+        )
+
+    @property
+    def grid(self) -> GeoBox:
+        """Shape, transform and CRS."""
+        return GeoBox((self.height, self.width), Affine(*self.transform), self.crs)
+
+
+class History(Config):
+    """What made a model.
+
+    Args:
+        created: Date and time, ISO 8601, UTC.
+        folds: What each member learnt from and was validated on.
+        images: SHA-256 of the file of each image, or part of one, that a fold names.
+        grounds: Where each of them lies, if it has a CRS.
+        ancestors: SHA-256 of the images that the models it started from had learnt from.
+        weights_source: What the networks started from.
+        weights_reason: Why.
+        parent: Name of the model that it started from; empty without one.
+        steps: How many steps each member was trained for.
+        best_steps: After how many of them each member's weights were kept.
+        cut_short: Members whose training the clock ended before its last step.
+        budget: Seconds that the whole command was given; None = no budget.
+        seconds: How long training took.
+        plan_hash: SHA-256 of data, settings, budget and machine.
+        versions: Versions of the libraries that matter.
+        hardware: Name of the processor or GPU.
+    """
+
+    created: str
+    folds: tuple[Fold, ...]
+    images: dict[str, str]
+    grounds: dict[str, Ground] = Field(default_factory=dict)
+    ancestors: tuple[str, ...] = ()
+    weights_source: str
+    weights_reason: str
+    parent: str = ""
+    steps: tuple[int, ...]
+    best_steps: tuple[int, ...]
+    cut_short: tuple[int, ...] = ()
+    budget: float | None = None
+    seconds: float
+    plan_hash: str = ""
+    versions: dict[str, str]
+    hardware: str
+
+    @cached_property
+    def learnt(self) -> tuple[Seen, ...]:
+        """For each member, the images, and the parts of them, that it learnt from."""
+        return tuple(self._seen(fold.train) for fold in self.folds)
+
+    @cached_property
+    def validated(self) -> Seen:
+        """The images, and the parts of them, that some member was validated on."""
+        return self._seen([name for fold in self.folds for name in fold.val])
+
+    def only(self, members: Sequence[int]) -> History:
+        """The history of some of the members, by number."""
+        return self._with(
+            folds=tuple(self.folds[number] for number in members),
+            steps=tuple(self.steps[number] for number in members),
+            best_steps=tuple(self.best_steps[number] for number in members),
+            cut_short=tuple(p for p, number in enumerate(members) if number in self.cut_short),
+        )
+
+    def as_one(self) -> History:
+        """The history of an ensemble that can't be taken apart: what one has learnt, all have."""
+        train = {name for fold in self.folds for name in fold.train}
+        val = {name for fold in self.folds for name in fold.val} - train
+        return self._with(
+            folds=(Fold(train=tuple(sorted(train)), val=tuple(sorted(val))),),
+            steps=(sum(self.steps),),
+            best_steps=(sum(self.best_steps),),
+            cut_short=(0,) if self.cut_short else (),
+        )
+
+    def _with(self, **update: tuple[Any, ...]) -> History:
+        changed = self.model_copy(update=update)
+        for known in ("learnt", "validated"):  # a copy brings along what was worked out before
+            changed.__dict__.pop(known, None)
+        return changed
+
+    def _seen(self, names: Sequence[str]) -> Seen:
+        seen: dict[str, list[Window | None]] = defaultdict(list)
+        for name in names:
+            seen[self.images[name]].append(parse_name(name)[1])
+        return Seen({digest: tuple(windows) for digest, windows in seen.items()})
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Images known by their content, whole or in part.
+
+    Args:
+        windows: SHA-256 of the image file -> its parts; None = all of it.
+    """
+
+    windows: Mapping[str, tuple[Window | None, ...]]
+
+    def meets(self, digest: str, window: Window | None) -> bool:
+        """Whether a pixel of an image, or of a part of it, is among these."""
+        return any(
+            one is None or window is None or one.meets(window)
+            for one in self.windows.get(digest, ())
+        )
+
+
+@dataclass(frozen=True, kw_only=True)
+class Card(ABC):
+    """What a model file tells about its model.
+
+    Args:
+        spec: The data it was made for.
+        plan: The settings it was trained with.
+        fingerprint: Statistics of its training images.
+        decision: How its probabilities become classes.
+        history: What made it.
+        scores: Results on held-out images, or None.
+    """
+
+    spec: DatasetSpec
+    plan: Plan
+    fingerprint: Fingerprint
+    decision: Decision
+    history: History
+    scores: Mapping[str, Any] | None = None
+
+    @property
+    def tile(self) -> int:
+        """Side of the square tiles that maps are made from, in pixels."""
+        return self.plan.tile
+
+    def views(self, asked: Tta | None) -> Tta:
+        """The test-time augmentation to use: what is asked for, else as planned.
+
+        Raises:
+            SettingError: What the file gives can't be averaged.
+        """
+        return asked or self.plan.tta
+
+    @property
+    def caveat(self) -> str:
+        """What a reader of scores or maps must know of this file; empty when nothing."""
+        return ""
+
+    @abstractmethod
+    def only(self, members: Sequence[int]) -> Self:
+        """The same model with some of its members, by number, and their part of the history."""
+
+    def header(self) -> dict[str, Any]:
+        """All of this as JSON-able values; `read_header` turns them back."""
+        return {
+            "dataset": self.spec.plain(),
+            "plan": self.plan.plain(),
+            "fingerprint": self.fingerprint.plain(),
+            "decision": self.decision.plain(),
+            "history": self.history.plain(),
+            "scores": self.scores,
+        }
+
+
+def read_header(values: Mapping[str, Any], where: object) -> dict[str, Any]:
+    """The fields of a `Card` from what `Card.header` gave.
+
+    Raises:
+        SettingError: Something in it is missing or unknown.
+    """
+    return {
+        "spec": DatasetSpec.parse(values["dataset"], where),
+        "plan": Plan.parse(values["plan"], where),
+        "fingerprint": Fingerprint.parse(values["fingerprint"], where),
+        "decision": Decision.parse(values["decision"], where),
+        "history": History.parse(values["history"], where),
+        "scores": values["scores"],
+    }

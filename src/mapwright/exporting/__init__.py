@@ -1,0 +1,1 @@
+"""A model leaves the house: written as ONNX, proved equal, measured, and described."""

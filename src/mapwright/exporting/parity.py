@@ -1,0 +1,248 @@
+"""The proof that an exported graph is its model: the same tiles through both.
+
+Logits may differ by at most 1e-4 times the largest of a tile (or 1, if that is larger), as float32
+sums in another order do. Classes must be equal wherever the decision is clear by more than twice
+that, and invalid pixels everywhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from mapwright.bundle import Bundle
+from mapwright.errors import ExportError
+from mapwright.exporting.trials import Trial
+from mapwright.onnxfile import Form
+from mapwright.predict.pipeline import decide
+from mapwright.predict.torch_engine import TorchEngine
+from mapwright.types import IGNORE, ClassIndex, Image, Probabilities
+
+TOLERANCE = 1e-4
+"""Of the largest logit of a tile, or of 1: what the logits of two engines may differ by."""
+
+_ROUNDING = 2.0**-22  # of a probability: what decides near a threshold next to 0 or 1
+
+
+@dataclass(frozen=True)
+class Agreement:
+    """How well graph and model agreed on tiles of one kind.
+
+    Args:
+        tiles: Number of tiles.
+        pixels: Their pixels.
+        largest_logit: Largest absolute logit of the model.
+        largest_difference: Largest absolute difference of two logits.
+        largest_share: The largest difference of a tile, by what it may be.
+        close: Pixels whose decision is too close to demand equality.
+        unequal: How many of those came out otherwise.
+    """
+
+    tiles: int = 0
+    pixels: int = 0
+    largest_logit: float = 0.0
+    largest_difference: float = 0.0
+    largest_share: float = 0.0
+    close: int = 0
+    unequal: int = 0
+
+    def joined(self, other: Agreement) -> Agreement:
+        """Both together."""
+        mine, theirs = asdict(self), asdict(other)
+        return Agreement(
+            **{
+                key: max(mine[key], theirs[key])
+                if key.startswith("largest")
+                else mine[key] + theirs[key]
+                for key in mine
+            }
+        )
+
+
+@dataclass(frozen=True)
+class Proof:
+    """What was looked at, and how well it agreed.
+
+    Args:
+        kinds: By kind of tile: `real`, `edge`, `random`.
+        real: Where the real ones come from, in words.
+        sizes: Heights and widths looked at, in pixels.
+    """
+
+    kinds: dict[str, Agreement]
+    real: str
+    sizes: tuple[tuple[int, int], ...]
+
+    def plain(self) -> dict[str, Any]:
+        """The proof as JSON-able built-in types."""
+        return {**asdict(self), "tolerance": f"{TOLERANCE:g} * max(1, max |logit|)"}
+
+
+class Judge:
+    """Holds graphs against a model.
+
+    Args:
+        bundle: The model.
+        form: What the graph gives.
+    """
+
+    def __init__(self, bundle: Bundle, form: Form) -> None:
+        self._form, self._threshold = form, bundle.decision.threshold
+        self._networks = bundle.networks()
+        self._engine = TorchEngine(self._networks, len(bundle.spec.classes))
+
+    def prove(self, graph: Any, proving: Any, trials: Sequence[Trial], real: str) -> Proof:
+        """Run every tile through model and graph.
+
+        Args:
+            graph: ONNX Runtime session of the graph that is to leave.
+            proving: Session of the same nodes with the logits as further outputs.
+            trials: The tiles.
+            real: Where the real ones come from, in words.
+
+        Raises:
+            ExportError: They don't agree, or the graph can't run.
+        """
+        sizes = tuple(dict.fromkeys(trial.tile.shape[1:] for trial in trials))
+        kinds = dict.fromkeys(("real", "edge", "random"), Agreement())
+        for trial in trials:
+            (found,) = self._run(graph, trial, trial.tile[None])
+            logits = self._run(proving, trial, trial.tile[None])[1:]
+            kinds[trial.kind] = kinds[trial.kind].joined(self._compare(trial, found, logits))
+        if not self._form.squeeze:
+            self._require_batches(graph, [t for t in trials if t.tile.shape[1:] == sizes[0]])
+        return Proof(kinds, real, sizes)
+
+    def _compare(
+        self, trial: Trial, found: NDArray[Any], logits: Sequence[NDArray[Any]]
+    ) -> Agreement:
+        """How well they agree on one tile."""
+        expected = self._logits(trial.tile)
+        largest = float(max(np.abs(part[np.isfinite(part)]).max(initial=0) for part in expected))
+        allowed = TOLERANCE * max(1.0, largest)
+        difference = _difference(expected, logits)
+        if difference > allowed:
+            what = f"a logit differs by {difference:.3g}"
+            raise self._unequal(trial, what, f"at most {allowed:.3g}")
+        classes, margin = self._classes(trial.tile, expected)
+        given = given_classes(found, self._form, self._threshold)
+        marker = self._form.invalid if self._form.output == "mask" else IGNORE
+        unequal = given != np.where(classes == IGNORE, marker, classes)
+        clear = (margin > 2 * allowed) | (classes == IGNORE) | (given == IGNORE)
+        if wrong := int((unequal & clear).sum()):
+            what = f"{wrong} of {clear.size} pixels have another class or validity"
+            raise self._unequal(trial, what, "the same wherever the decision is clear")
+        return Agreement(
+            tiles=1,
+            pixels=classes.size,
+            largest_logit=largest,
+            largest_difference=difference,
+            largest_share=difference / allowed,
+            close=int((~clear).sum()),
+            unequal=int(unequal.sum()),
+        )
+
+    @torch.inference_mode()
+    def _logits(self, tile: Image) -> list[NDArray[np.float32]]:
+        """(K, h, w) of each member."""
+        batch = torch.from_numpy(tile[None]).contiguous(memory_format=torch.channels_last)
+        return [network(batch)[0].numpy() for network in self._networks]
+
+    def _classes(
+        self, tile: Image, logits: Sequence[NDArray[np.float32]]
+    ) -> tuple[ClassIndex, NDArray[np.float64]]:
+        """What the model says of a tile, and how clear each decision is, in logits."""
+        soft = self._engine.probabilities(tile[None])[0]
+        classes = decide(soft, self._threshold)
+        invalid = self._networks[0].inputs.invalid(torch.from_numpy(tile[None]))[0, 0].numpy()
+        classes[invalid | ~np.isfinite(soft).all(axis=0)] = IGNORE
+        return classes, _margin(logits, self._threshold)
+
+    def _require_batches(self, graph: Any, trials: Sequence[Trial]) -> None:
+        """Several tiles at a time give what each gives alone."""
+        few = trials[:3]
+        together = self._run(graph, few[0], np.stack([trial.tile for trial in few]))[0]
+        for trial, found in zip(few, together, strict=True):
+            alone = self._run(graph, trial, trial.tile[None])[0][0]
+            if not np.allclose(alone, found, rtol=1e-3, atol=1e-3, equal_nan=True):
+                raise self._unequal(trial, "it differs when others stand beside it", "the same")
+
+    def _run(self, session: Any, trial: Trial, batch: NDArray[np.float32]) -> list[NDArray[Any]]:
+        try:
+            found: list[NDArray[Any]] = session.run(None, {"image": batch})
+            return found
+        except Exception as error:  # the runtime's exceptions share no other base class
+            reason = str(error).strip().splitlines()[0][:200]
+            raise self._unequal(trial, f"ONNX Runtime can't run it: {reason}", "a map") from error
+
+    def _unequal(self, trial: Trial, what: str, expected: str) -> ExportError:
+        height, width = trial.tile.shape[1:]
+        tile = self._form.tile
+        fixed = self._form.dynamic and (height, width) != (tile, tile)
+        return ExportError(
+            f"the exported graph is not the model, so no file is written: {what}",
+            where=f"{trial.kind} tile ({trial.name}), {height} x {width} pixels",
+            expected=expected,
+            fix=f"the graph holds for {tile} x {tile} pixels only: leave --dynamic out"
+            if fixed
+            else "train with another architecture or encoder, and tell us of this one",
+        )
+
+
+def given_classes(found: NDArray[Any], form: Form, threshold: float) -> ClassIndex:
+    """What a graph says of one tile.
+
+    Args:
+        found: Its output for N = 1.
+        form: What that output is.
+        threshold: Of two classes, the second from this probability on.
+
+    Returns:
+        (h, w) uint8 class indices, `IGNORE` where invalid, as far as the form tells.
+    """
+    if form.output == "mask":
+        return np.asarray(found if form.squeeze else found[0], np.uint8)
+    soft: Probabilities = found[0]
+    if form.output == "deepness":
+        invalid, classes = soft.max(axis=0) == 0, soft.argmax(axis=0)
+    else:
+        invalid = np.isnan(soft).any(axis=0)
+        if form.output == "logits":
+            soft = _softmax(soft)
+        classes = decide(np.where(invalid, np.float32(0), soft), threshold)
+    return np.where(invalid, IGNORE, classes).astype(np.uint8)
+
+
+def _margin(logits: Sequence[NDArray[np.float32]], threshold: float) -> NDArray[np.float64]:
+    """(h, w) how far the decision is from another one: a difference of log probabilities."""
+    soft = np.mean([_softmax(part.astype(np.float64)) for part in logits], axis=0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        log = np.log(soft)
+        if len(soft) != 2:
+            best = np.sort(log, axis=0)
+            return np.asarray(best[-1] - best[-2])
+        even = threshold * (1 - threshold)
+        odds = np.log(threshold) - np.log1p(-threshold)
+        rounding = _ROUNDING / even if even else np.inf
+        return np.asarray(np.abs(log[1] - log[0] - odds) - rounding)
+
+
+def _softmax(logits: NDArray[Any]) -> NDArray[Any]:
+    raised = np.exp(logits - logits.max(axis=0))
+    return np.asarray(raised / raised.sum(axis=0))
+
+
+def _difference(expected: Sequence[NDArray[np.float32]], found: Sequence[NDArray[Any]]) -> float:
+    """Largest absolute difference; infinite where only one of two is a number."""
+    largest = 0.0
+    for one, (other,) in zip(expected, found, strict=True):
+        numbers = np.isfinite(one) & np.isfinite(other)
+        if not np.array_equal(np.isfinite(one), np.isfinite(other)):
+            return float("inf")
+        largest = max(largest, float(np.abs(one - other)[numbers].max(initial=0)))
+    return largest

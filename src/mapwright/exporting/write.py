@@ -1,0 +1,200 @@
+"""From a model to a file that others can run, proved equal before it is written."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from mapwright.apply import load
+from mapwright.bundle import Bundle, require_bundle
+from mapwright.card import Card
+from mapwright.errors import OutputError, SettingError
+from mapwright.exporting.budget import MEGABYTE, Budget, Cost, measure, over_budget
+from mapwright.exporting.deepness import deepness_keys
+from mapwright.exporting.graph import ExportGraph
+from mapwright.exporting.mlm import Facts, describe, make_item
+from mapwright.exporting.parity import Judge, Proof
+from mapwright.exporting.trace import OPSET, Traced, trace
+from mapwright.exporting.trials import real_data, trials
+from mapwright.io.files import replacing
+from mapwright.onnxfile import FORMAT, HEADER, SUFFIX, Form, Output, open_session, seal
+from mapwright.predict.model import Model
+
+_LIBRARIES = ("mapwright", "torch", "onnx", "onnxruntime")
+
+
+@dataclass(frozen=True)
+class Export:
+    """An exported model.
+
+    Args:
+        path: The ONNX file.
+        item: The STAC item beside it.
+        form: What its graph takes and gives.
+        members: Networks whose probabilities are averaged in it.
+        proof: That the graph is the model.
+        cost: What it takes on this machine.
+        about: What goes in and what comes out, in words.
+    """
+
+    path: Path
+    item: Path
+    form: Form
+    members: int
+    proof: Proof
+    cost: Cost
+    about: str
+
+    def plain(self) -> dict[str, Any]:
+        """The export as JSON-able built-in types."""
+        return {
+            "path": str(self.path),
+            "item": str(self.item),
+            "form": self.form.plain(),
+            "members": self.members,
+            "proof": self.proof.plain(),
+            "cost": vars(self.cost),
+            "about": self.about,
+        }
+
+
+def export(
+    model: Model | str | Path,
+    out: str | Path,
+    *,
+    output: Output = "mask",
+    tile: int = 224,
+    dynamic: bool = False,
+    invalid: int = 255,
+    squeeze: bool = False,
+    fold: int | None = None,
+    data: str | Path | None = None,
+    max_mb: float | None = None,
+    max_ms: float | None = None,
+    licence: str | None = None,
+) -> Export:
+    """Write a model as ONNX: file values in, map out; proved equal on tiles, or not at all.
+
+    Args:
+        model: A model, its file or its run folder.
+        out: The file, ending in `.onnx`; a STAC item is written beside it.
+        output: What the graph gives; see `mapwright.onnxfile.Form`.
+        tile: Height and width of its tiles, in pixels.
+        dynamic: Take any other height and width as well.
+        invalid: What a mask holds where the image is invalid: 255, or 0.
+        squeeze: One tile at a time, whose mask is (h, w).
+        fold: Only this fold of an ensemble, from 1.
+        data: A folder of real images for the proof; None = what the model was trained on, if
+            that is still there.
+        max_mb: Largest size of the file, in units of 10^6 bytes.
+        max_ms: Longest median time of one tile on this machine, in milliseconds.
+        licence: SPDX name of the licence, for the item.
+
+    Raises:
+        ExportError: Graph and model don't agree, ONNX can't hold it, or it is over the budget.
+        MapwrightError: The model, an option or the output is wrong. Nothing is written.
+    """
+    path, run = _target(Path(out)), None if isinstance(model, Model) else Path(model)
+    given = {
+        "output": output, "tile": tile, "dynamic": dynamic, "invalid": invalid, "squeeze": squeeze
+    }  # fmt: skip
+    form = _require_possible(Form.parse(given, "export"))
+    loaded = model if isinstance(model, Model) else load(model)
+    bundle = _chosen(require_bundle(loaded.bundle), fold)
+    dataset, real = real_data(Model(bundle), Path(data) if data else None, run)
+    graph = ExportGraph(bundle.networks(), form, bundle.decision.threshold).eval()
+    traced = trace(graph, len(bundle.spec.used))
+    plain = traced.graph.SerializeToString()
+    budget, cost = Budget(max_mb, max_ms), measure(plain, len(bundle.spec.used), tile)
+    if not budget.holds(cost):
+        raise over_budget(bundle, form, budget, cost)
+    proof = Judge(bundle, form).prove(
+        open_session(plain),
+        open_session(traced.proving.SerializeToString()),
+        trials(bundle, form, dataset),
+        real,
+    )
+    facts = Facts(
+        file_name=path.name,
+        form=form,
+        members=len(bundle.members),
+        parameters=sum(p.numel() for p in graph.members.parameters()),
+        proof=proof,
+        cost=cost,
+        versions={name: version(name) for name in _LIBRARIES},
+        licence=licence,
+    )
+    item = make_item(bundle, facts)
+    sealed = _sealed(bundle, facts, traced, item)
+    whole = replace(cost, megabytes=len(sealed) / MEGABYTE)  # with all that it tells of itself
+    if not budget.holds(whole):
+        raise over_budget(bundle, form, budget, whole)
+    beside = path.with_suffix(".stac.json")
+    with replacing(path) as temporary, replacing(beside) as temporary_item:  # both or none
+        temporary.write_bytes(sealed)
+        temporary_item.write_text(json.dumps(item, indent=2, ensure_ascii=False) + "\n", "utf-8")
+    about = traced.graph.doc_string
+    return Export(path, beside, form, len(bundle.members), proof, whole, about)
+
+
+def _target(path: Path) -> Path:
+    if path.suffix.lower() != SUFFIX:
+        raise OutputError(
+            "the file must end in .onnx",
+            where=path,
+            expected=f"a name such as {path.stem or 'model'}{SUFFIX}",
+            fix="choose another name",
+        )
+    return path
+
+
+def _require_possible(form: Form) -> Form:
+    if form.squeeze and form.output != "mask":
+        raise SettingError(
+            f"one tile without its batch axis goes with masks only, not with {form.output}",
+            where="--squeeze",
+            expected="--output mask",
+        )
+    if form.dynamic and form.output == "deepness":
+        raise SettingError(
+            "the plugin Deepness cuts tiles of one size, which it reads from the file",
+            where="--dynamic",
+            expected="--output deepness without it",
+        )
+    return form
+
+
+def _chosen(bundle: Bundle, fold: int | None) -> Bundle:
+    if fold is None:
+        return bundle
+    if not 1 <= fold <= len(bundle.members):
+        raise SettingError(
+            f"there is no fold {fold}",
+            where="--fold",
+            expected=f"a number from 1 to {len(bundle.members)}",
+        )
+    return bundle.only([fold - 1])
+
+
+def _sealed(card: Card, facts: Facts, traced: Traced, item: dict[str, Any]) -> bytes:
+    """The graph with all that is known about it, and the checksum of both."""
+    header = {
+        "format": FORMAT,
+        **card.header(),
+        "form": facts.form.plain(),
+        "proof": facts.proof.plain(),
+        "cost": vars(facts.cost),
+        "members": facts.members,
+        "opset": OPSET,
+        "versions": dict(facts.versions),
+    }
+    metadata = {HEADER: json.dumps(header, ensure_ascii=False), "stac_item": json.dumps(item)}
+    if facts.form.output == "deepness":
+        metadata |= deepness_keys(card, facts.form)
+    traced.graph.doc_string = describe(card, facts.form)
+    for key, value in metadata.items():
+        traced.graph.metadata_props.add(key=key, value=value)
+    return seal(traced.graph.SerializeToString())

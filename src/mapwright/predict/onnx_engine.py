@@ -1,0 +1,79 @@
+"""An exported graph in ONNX Runtime; torch is not needed."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mapwright.errors import ModelFileError
+from mapwright.onnxfile import OnnxFile
+from mapwright.predict.engines import views_of
+from mapwright.types import Tta
+
+Array = NDArray[np.float32]
+
+
+class OnnxEngine:
+    """Runs an exported model.
+
+    Args:
+        file: The model.
+        tta: Test-time augmentation; needs square tiles for quarter turns.
+    """
+
+    def __init__(self, file: OnnxFile, tta: Tta = "none") -> None:
+        self.classes = len(file.spec.classes)
+        self._file, self._views = file, views_of(tta)
+
+    def probabilities(self, tiles: Array) -> Array:
+        """See `Engine`. All zero where the graph gives no class; a mask gives ones and zeros."""
+        total = np.zeros((), np.float32)
+        for quarters, flip in self._views:
+            soft = self._soft(self._run(_turn(tiles, quarters, flip)))
+            total = total + _turn_back(soft, quarters, flip)
+        return np.asarray(total / len(self._views), np.float32)
+
+    def _run(self, tiles: Array) -> NDArray[np.generic]:
+        """What the graph gives, (N, ...) whatever its form."""
+        if self._file.form.squeeze:
+            return np.stack([self._call(tile[None]).reshape(*self._shape(tile)) for tile in tiles])
+        return self._call(tiles)
+
+    def _shape(self, tile: Array) -> tuple[int, ...]:
+        bands = () if self._file.form.output == "mask" else (self.classes,)
+        return (*bands, *tile.shape[-2:])
+
+    def _call(self, tiles: Array) -> NDArray[np.generic]:
+        try:
+            found: list[NDArray[np.generic]] = self._file.session.run(
+                None, {self._file.input_name: tiles}
+            )
+        except Exception as error:  # the runtime's exceptions share no other base class
+            raise ModelFileError(
+                f"ONNX Runtime can't run the graph: {str(error).strip().splitlines()[0][:200]}",
+                where=self._file.path,
+                expected=f"a graph for tiles of {tiles.shape[-2]} x {tiles.shape[-1]} pixels",
+                fix="export the model again",
+            ) from error
+        return found[0]
+
+    def _soft(self, found: NDArray[np.generic]) -> Array:
+        """(N, K, h, w) probabilities of what the graph gave."""
+        if self._file.form.output == "mask":
+            classes = np.arange(self.classes).reshape(1, -1, 1, 1)
+            return np.asarray(found[:, None] == classes, np.float32)
+        soft = np.asarray(found, np.float32)
+        if self._file.form.output == "logits":
+            soft = np.exp(soft - soft.max(axis=1, keepdims=True))
+            soft /= soft.sum(axis=1, keepdims=True)
+        return np.nan_to_num(soft, nan=0.0)
+
+
+def _turn(x: Array, quarters: int, flip: bool) -> Array:
+    turned = np.rot90(x[..., ::-1] if flip else x, quarters, (-2, -1))
+    return np.ascontiguousarray(turned)
+
+
+def _turn_back(x: Array, quarters: int, flip: bool) -> Array:
+    back = np.rot90(x, -quarters, (-2, -1))
+    return back[..., ::-1] if flip else back
