@@ -11,11 +11,16 @@ demo: install
 test: install lint
 	$(BIN)/pytest -q
 
-# What the founding tasks ask for, from the real images; BUDGET is for each task.
+# What the founding tasks ask for, from the real images; BUDGET is for each task. The land-cover
+# scenes are made up over the real label rasters: their spectra are synthetic.
 BUDGET ?= 60m
 deliverables: install
 	test -d "$(MAPWRIGHT_DATA)" || { echo "set MAPWRIGHT_DATA to the folder of images"; exit 2; }
 	$(BIN)/mapwright run roofs --data $(MAPWRIGHT_DATA)/roofs -o deliverables/roofs --budget $(BUDGET)
+	$(BIN)/mapwright run clouds --data $(MAPWRIGHT_DATA)/clouds -o deliverables/clouds --budget $(BUDGET)
+	$(BIN)/mapwright generate landcover --labels $(MAPWRIGHT_DATA)/landcover_truth -o deliverables/scenes
+	$(BIN)/mapwright run landcover --data deliverables/scenes -o deliverables/landcover --budget $(BUDGET)
+	$(BIN)/mapwright run worldcover --data $(MAPWRIGHT_DATA)/landcover -o deliverables/worldcover --budget $(BUDGET)
 
 # a stamp newer than what it depends on: a second run installs nothing
 install: .venv/installed

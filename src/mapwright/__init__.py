@@ -14,6 +14,9 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mapwright.apply import load as load
+    from mapwright.areas.assess import area as area
+    from mapwright.areas.draw import draw_sample as draw_sample
+    from mapwright.areas.result import Areas as Areas
     from mapwright.data.check import CheckReport as CheckReport
     from mapwright.data.check import check as check
     from mapwright.data.dataset import Dataset as Dataset
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
     from mapwright.data.spec import DatasetSpec as DatasetSpec
     from mapwright.errors import MapwrightError as MapwrightError
     from mapwright.evaluation import evaluate as evaluate
+    from mapwright.exporting.write import export as export
+    from mapwright.io.vector import polygonize as polygonize
     from mapwright.exporting.write import Export as Export
     from mapwright.exporting.write import export as export
     from mapwright.metrics.summary import Scores as Scores
@@ -33,6 +38,11 @@ if TYPE_CHECKING:
     from mapwright.run import train as train
 
 _HOMES = {
+    "Areas": "areas.result",
+    "area": "areas.assess",
+    "draw_sample": "areas.draw",
+    "export": "exporting.write",
+    "polygonize": "io.vector",
     "CheckReport": "data.check",
     "check": "data.check",
     "Dataset": "data.dataset",

@@ -178,7 +178,7 @@ def _open(path: Path, data: bytes, whole: bool) -> Any:
     try:
         return open_session(data)
     except Exception as error:  # its exceptions share no other base class
-        reason = str(error).strip().splitlines()[0].rpartition(" : ")[2][:200]
+        reason = reason_of(error)
         if not whole:
             reason = f"it was cut short or altered, or is no ONNX file ({reason})"
             raise _broken(path, reason) from error
@@ -190,6 +190,11 @@ def _open(path: Path, data: bytes, whole: bool) -> Any:
             expected="a runtime that knows the file's operator set",
             fix="update onnxruntime",
         ) from error
+
+
+def reason_of(error: Exception) -> str:
+    """What ONNX Runtime says went wrong, without its codes, in one short line."""
+    return (str(error).strip().splitlines() or [""])[0].rpartition(" : ")[2][:160]
 
 
 def _broken(path: Path, reason: str) -> ModelFileError:

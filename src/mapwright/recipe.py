@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 from rich.console import RenderableType
@@ -26,14 +26,17 @@ from mapwright.data.splits import make_splits
 from mapwright.demo.dataset import make_settlements
 from mapwright.errors import DatasetError, SettingError
 from mapwright.evaluation import unseen_members
+from mapwright.exporting.write import export
 from mapwright.io.files import require_new
 from mapwright.predict.model import Model
 from mapwright.report.build import write_report
+from mapwright.report.export_table import export_table
 from mapwright.report.tables import check_table, guesses_table, history_text, scores_table
 from mapwright.run import Options, train_on
 from mapwright.training.budget import Clock
 
 _AFTER = 20.0  # seconds that predictions and report take on a small data set
+_EXPORTING = 12.0  # seconds that each member of an ensemble takes to be exported and proved
 _SHOWN = 7  # images that a report shows beside their maps
 _SMALLEST = 64  # made-up tiles; fewer teach nothing
 
@@ -66,6 +69,22 @@ class Prediction(Config):
     probabilities: bool = False
 
 
+class Leave(Config):
+    """The file for other software that a task ends with; see `mapwright.exporting.write.export`.
+
+    Args:
+        tile: Height and width of its tiles, in pixels.
+        output: What it gives.
+        invalid: What a mask holds where the image is invalid.
+        max_mb: Largest size in megabytes.
+    """
+
+    tile: int = 224
+    output: Literal["mask", "probability", "logits", "deepness"] = "mask"
+    invalid: Literal[0, 255] = 255
+    max_mb: float | None = None
+
+
 class Recipe(Config):
     """A task.
 
@@ -74,12 +93,14 @@ class Recipe(Config):
         pretrain: What to learn first, or None.
         plan: Settings of the plan, and the number of `folds`.
         predict: Which images to map.
+        export: The file for other software, or None.
     """
 
     dataset: dict[str, Any] = Field(default_factory=dict)
     pretrain: Pretrain | None = None
     plan: dict[str, Any] = Field(default_factory=dict)
     predict: Prediction = Prediction()
+    export: Leave | None = None
 
 
 def recipe_path(name: str) -> Path:
@@ -156,28 +177,38 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
         yield scores_text(parent)
 
     yield Rule("learn from the images", align="left")
-    settings = {**recipe.plan, **(task.settings or {})}
-    folds = int(settings.pop("folds", 1))
-    options = Options(
-        folds=folds,
-        budget=task.budget,
-        began=task.began,
-        settings=settings,
-        parent=parent,
-        reserve=_AFTER if clock else 0.0,
-        after_pixels=_pixels(dataset, _to_map(recipe, dataset, folds)),
-        resume=True,
-    )
-    run = train_on(dataset, task.out, options)
+    run = train_on(dataset, task.out, _options(recipe, task, dataset, parent))
     if run.scores:
         yield scores_table(run.scores)
     yield Text(history_text(run.model.bundle.history))
 
     yield Rule("predict and report", align="left")
     written = [*write_report(run.folder), *_map(recipe, run.model, dataset, task.out)]
+    if recipe.export:
+        file = task.out / f"{dataset.spec.name}.onnx"
+        left = export(run.folder, file, data=task.data, **recipe.export.plain())
+        yield export_table(left)
+        written += [left.path, left.item]
     shutil.copyfile(task.recipe, task.out / "recipe.toml")
     yield Text("\n".join(str(path) for path in written))
     yield Text(f"{time.monotonic() - task.began:.0f} s in all", "bold green")
+
+
+def _options(recipe: Recipe, task: Task, dataset: Dataset, parent: Model | None) -> Options:
+    """How to train; of a budget, time is left for what comes after."""
+    settings = {**recipe.plan, **(task.settings or {})}
+    folds = int(settings.pop("folds", 1))
+    after = _AFTER + (_EXPORTING * max(folds, 1) if recipe.export else 0.0)
+    return Options(
+        folds=folds,
+        budget=task.budget,
+        began=task.began,
+        settings=settings,
+        parent=parent,
+        reserve=after if task.budget else 0.0,
+        after_pixels=_pixels(dataset, _to_map(recipe, dataset, folds)),
+        resume=True,
+    )
 
 
 def _to_map(recipe: Recipe, dataset: Dataset, folds: int) -> list[Item]:

@@ -110,6 +110,23 @@ def test_areas_are_those_of_the_ground_not_of_the_projection(tmp_path: Path) -> 
     assert areas["EPSG:4326"] == pytest.approx(0.02 * 55_800.0 * 0.01 * 111_412.3, rel=1e-6)
 
 
+@pytest.mark.parametrize("crs", ["EPSG:25833", "EPSG:3857", "EPSG:4326"])
+def test_areas_add_up_to_those_of_the_pixels(tmp_path: Path, crs: str) -> None:
+    from mapwright.areas.ground import Ground
+    from mapwright.types import Window
+
+    transform = Affine(1e-3, 0, 25, 0, -1e-3, 71) if crs == "EPSG:4326" else UTM
+    source = make_map(tmp_path / "m.tif", blobs(), transform, crs)
+    _, columns, _ = read(polygonize(source, tmp_path / "out.gpkg"))
+    cells = Ground(GeoBox((60, 70), transform, crs)).cells(Window(0, 0, 60, 70))
+    values = LEGEND.encode(blobs())
+    for value in LEGEND.values:
+        ours = sum(
+            a for a, v in zip(columns["area_m2"], columns["value"], strict=True) if v == value
+        )
+        assert ours == pytest.approx(cells[values == value].sum(), rel=1e-6)
+
+
 def test_areas_agree_with_the_geodesic_ones(tmp_path: Path) -> None:
     from pyproj import Geod
 
@@ -218,6 +235,23 @@ def test_parquet_without_pyarrow_is_one_clear_error(
         polygonize(source, tmp_path / "out.parquet")
     with pytest.raises(SettingError, match="needs pyarrow"):
         PolygonOptions("parquet").path_for(tmp_path, "map")
+
+
+def test_a_local_plane_has_no_longitude(tmp_path: Path) -> None:
+    source = make_map(tmp_path / "map.tif", crs='LOCAL_CS["site",UNIT["metre",1]]')
+    with pytest.raises(SettingError, match=r"(?s)'site'.*without a place.*\.gpkg or \.parquet"):
+        polygonize(source, tmp_path / "out.geojson")
+    assert [p.name for p in tmp_path.iterdir()] == ["map.tif"]
+
+
+def test_geojson_is_cut_at_the_date_line(tmp_path: Path) -> None:
+    transform = Affine(1000, 0, 3_337_000, 0, -1000, 1_000_000)
+    source = make_map(tmp_path / "map.tif", FIRST, transform, "EPSG:3832")
+    shapes, columns, _ = read(polygonize(source, tmp_path / "out.geojson"))
+    assert shapely.is_valid(shapes).all()
+    west, _, east, _ = shapely.bounds(shapely.get_parts(shapes)).T
+    assert (east - west).max() < 0.1
+    assert len(shapes) == len(columns["value"]) == 6
 
 
 @pytest.mark.parametrize("name", ["out.shp", "out"])

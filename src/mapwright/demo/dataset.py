@@ -36,16 +36,18 @@ SPEC = DatasetSpec.model_validate(
 _FIRST = 10_000  # seed of the first tile; those below are the demo's
 
 
-def make_settlements(root: Path, count: int) -> None:
+def make_settlements(root: Path, count: int, seed: int = 0) -> None:
     """Write tiles with masks, on all cores; `dataset.toml` comes last and says that all are there.
 
     Args:
         root: The data folder; a whole one is left as it is.
         count: Number of tiles.
+        seed: Which ones.
     """
     if (root / FILE_NAME).exists():
         return
-    seeds = range(_FIRST, _FIRST + count)
+    first = _FIRST + 1_000_000 * seed
+    seeds = range(first, first + count)
     # threads of this process must not be copied into the workers, so they start afresh
     with (
         ProcessPoolExecutor(mp_context=get_context("spawn")) as pool,

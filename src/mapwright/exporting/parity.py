@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mapwright.bundle import Bundle
 from mapwright.errors import ExportError
 from mapwright.exporting.trials import Trial
-from mapwright.onnxfile import Form
+from mapwright.onnxfile import Form, reason_of
 from mapwright.predict.pipeline import decide
 from mapwright.predict.torch_engine import TorchEngine
 from mapwright.types import IGNORE, ClassIndex, Image, Probabilities
@@ -177,8 +177,8 @@ class Judge:
             found: list[NDArray[Any]] = session.run(None, {"image": batch})
             return found
         except Exception as error:  # the runtime's exceptions share no other base class
-            reason = str(error).strip().splitlines()[0][:200]
-            raise self._unequal(trial, f"ONNX Runtime can't run it: {reason}", "a map") from error
+            what = f"ONNX Runtime can't run it: {reason_of(error)}"
+            raise self._unequal(trial, what, "a map") from error
 
     def _unequal(self, trial: Trial, what: str, expected: str) -> ExportError:
         height, width = trial.tile.shape[1:]

@@ -7,6 +7,7 @@ at 60 degrees north Web Mercator shows four times of what is there.
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
@@ -15,7 +16,8 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
-from mapwright.io.outlines import Polygons
+from mapwright.io.outlines import Shapes
+from mapwright.io.place import to_ground
 
 if TYPE_CHECKING:
     from pyproj import CRS, Proj, Transformer
@@ -25,6 +27,8 @@ Floats = NDArray[np.float64]
 _STRETCH = 1000.0
 """Metres of a straight line that an equal-area projection may bend. At latitude f a parallel moves
 away from it by length^2 tan(f) / 8R, at 60 degrees 3 cm."""
+
+_PART = 50_000  # polygons that are copied at a time
 
 _WIDE = 5e6
 """Metres from the middle of a map to its corners from where on it is one of the world."""
@@ -45,14 +49,17 @@ class Measure:
         """False without a CRS: then lengths and areas are those of pixels."""
         return self._crs is not None
 
-    def place(self, outlines: Polygons) -> Polygons:
+    def place(self, outlines: Shapes) -> Shapes:
         """Polygons in pixel coordinates to those of the CRS, outer rings counter-clockwise."""
         import shapely
 
-        placed: Polygons = shapely.transform(outlines, self._to_crs)
-        return np.asarray(shapely.orient_polygons(placed, exterior_cw=False), object)
+        placed = np.empty(len(outlines), object)
+        for part in _parts(len(outlines)):
+            there = shapely.transform(outlines[part], self._to_crs)
+            placed[part] = shapely.orient_polygons(there, exterior_cw=False)
+        return placed
 
-    def areas(self, outlines: Polygons) -> Floats:
+    def areas(self, outlines: Shapes) -> Floats:
         """(N,) area of polygons in pixel coordinates, in square metres, or pixels without a CRS.
 
         By an equal-area projection of the CRS's own ellipsoid. For maps in longitude and latitude
@@ -66,8 +73,11 @@ class Measure:
         t = self.geobox.transform
         straight = self._crs.is_geographic and t.b == t.d == 0
         step = max(1.0, _STRETCH / self.side)
-        bent = outlines if straight else shapely.segmentize(outlines, step)
-        return np.asarray(shapely.area(shapely.transform(bent, self._to_equal_area)))
+        areas = np.empty(len(outlines))
+        for part in _parts(len(outlines)):
+            bent = outlines[part] if straight else shapely.segmentize(outlines[part], step)
+            areas[part] = shapely.area(shapely.transform(bent, self._to_equal_area))
+        return areas
 
     def cells(self) -> Floats:
         """(H,) area of a pixel of each row, taken in the middle of the row."""
@@ -127,8 +137,7 @@ class Measure:
         return Transformer.from_crs(self._crs, self._crs.geodetic_crs, always_xy=True)
 
     def _to_crs(self, xy: Floats) -> Floats:
-        t, (col, row) = self.geobox.transform, xy.T
-        return np.stack([t.a * col + t.b * row + t.c, t.d * col + t.e * row + t.f], axis=1)
+        return np.stack(to_ground(self.geobox, *xy.T), axis=1)
 
     def _to_degrees(self, xy: Floats) -> Floats:
         base = self._unproject.target_crs
@@ -139,3 +148,7 @@ class Measure:
     def _to_equal_area(self, xy: Floats) -> Floats:
         assert self._equal_area is not None
         return np.stack(self._equal_area(*self._to_degrees(xy).T), axis=1)
+
+
+def _parts(count: int) -> Iterator[slice]:
+    return (slice(start, start + _PART) for start in range(0, count, _PART))

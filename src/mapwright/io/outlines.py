@@ -20,7 +20,7 @@ from scipy.sparse.csgraph import connected_components, depth_first_order
 
 from mapwright.types import IGNORE, ClassIndex
 
-Polygons = NDArray[Any]
+Shapes = NDArray[Any]
 """(N,) shapely polygons."""
 
 Labels = NDArray[np.int32]
@@ -62,7 +62,7 @@ def find_patches(classes: ClassIndex) -> Patches:
     return Patches(labels, np.concatenate(of_patch))
 
 
-def outlines(labels: Labels) -> Polygons:
+def outlines(labels: Labels) -> Shapes:
     """The outline of every patch, holes included.
 
     Args:
@@ -83,7 +83,7 @@ def outlines(labels: Labels) -> Polygons:
     order = np.lexsort((holes, owners))  # by patch, the outer ring first
     picked, starts = _closed(sizes, order)
     first_rings = np.append(np.flatnonzero(~holes[order]), len(order))
-    shapes: Polygons = shapely.from_ragged_array(
+    shapes: Shapes = shapely.from_ragged_array(
         shapely.GeometryType.POLYGON, xy[picked], (starts, first_rings)
     )
     return shapes

@@ -13,7 +13,7 @@ from mapwright.errors import SettingError
 from mapwright.io.class_raster import ClassRaster, read_class_raster
 from mapwright.io.maps import Legend
 from mapwright.io.measure import Measure
-from mapwright.io.outlines import Polygons, find_patches, outlines
+from mapwright.io.outlines import Shapes, find_patches, outlines
 from mapwright.io.sieve import merge_small
 from mapwright.io.vector_files import (
     PolygonTable,
@@ -167,7 +167,7 @@ def _place_in_words(geobox: GeoBox) -> str:
     return "; without a CRS"
 
 
-def _simplified(shapes: Polygons, tolerance: float) -> Polygons:
+def _simplified(shapes: Shapes, tolerance: float) -> Shapes:
     """Simplified in pixels: an affine map scales all areas alike, so the same corners would go."""
     import shapely
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mapwright.errors import SettingError
 from mapwright.io.cog import SOFTWARE
 from mapwright.io.files import replacing
-from mapwright.io.outlines import Polygons
+from mapwright.io.outlines import Shapes
 from mapwright.io.qgis import polygon_style
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ class PolygonTable:
         colors: By class name, `#rrggbb`.
     """
 
-    polygons: Polygons
+    polygons: Shapes
     columns: Mapping[str, NDArray[Any]]
     crs: CRS | None
     side: float
@@ -83,7 +83,8 @@ def write_polygons(path: Path, table: PolygonTable) -> None:
     """Write polygons to a file of the kind that its ending says.
 
     Raises:
-        SettingError: The ending is unknown, or a library is not installed.
+        SettingError: The ending is unknown, a library is not installed, or GeoJSON is asked for
+            where there is no longitude and latitude.
         OutputError: The file can't be written; nothing half-written is left.
     """
     kind = require_vector_file(path)
@@ -132,6 +133,13 @@ def _write_geopackage(path: Path, name: str, table: PolygonTable) -> None:
 
 def _write_geojson(path: Path, name: str, table: PolygonTable) -> None:
     options = {}
+    if table.crs is not None and table.crs.geodetic_crs is None:
+        raise SettingError(
+            f"the CRS {table.crs.name!r} is a plane without a place on the earth",
+            where=name,
+            expected="a CRS that can be brought to longitude and latitude, which GeoJSON is in",
+            fix="choose .gpkg or .parquet",
+        )
     if table.crs is not None:  # else GDAL would cut off what is no longitude and latitude
         finer = math.ceil(-math.log10(table.side / _DEGREE / 100))  # a hundredth of a pixel
         options = {"RFC7946": "YES", "COORDINATE_PRECISION": str(max(7, finer))}

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapwright.errors import ModelFileError
-from mapwright.onnxfile import OnnxFile
+from mapwright.onnxfile import OnnxFile, reason_of
 from mapwright.predict.engines import views_of
 from mapwright.types import Tta
 
@@ -50,7 +50,7 @@ class OnnxEngine:
             )
         except Exception as error:  # the runtime's exceptions share no other base class
             raise ModelFileError(
-                f"ONNX Runtime can't run the graph: {str(error).strip().splitlines()[0][:200]}",
+                f"ONNX Runtime can't run the graph: {reason_of(error)}",
                 where=self._file.path,
                 expected=f"a graph for tiles of {tiles.shape[-2]} x {tiles.shape[-1]} pixels",
                 fix="export the model again",
