@@ -185,7 +185,7 @@ def make_bundle(
         network, _ = assemble(described, settings, fingerprint)
         with torch.no_grad():
             for head in network.network.segmentation_head.parameters():
-                head.mul_(20.0)
+                head.mul_(5.0)
         states.append(network.state_dict())
     stems = [f"{number:02d}" for number in range(members + 1)]
     folds = [Fold(train=tuple(s for s in stems if s != stems[k]), val=(stems[k],))

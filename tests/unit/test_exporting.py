@@ -1,6 +1,7 @@
 """What leaves the house is the model, or nothing leaves."""
 
 import json
+import re
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ from mapwright.predict.torch_engine import TorchEngine
 
 BANDS = ("red", "green", "blue", "nir")
 SMALL = {"architecture": "pspnet", "encoder": "resnet18"}  # 3.5 MB, and pools to 6 x 6
-TILE = 64
+TILE = 32
 
 
 def bundle_of(classes: int = 2, members: int = 1, **changes: Any) -> Bundle:
@@ -104,7 +105,7 @@ def test_a_squeezed_mask_has_rows_and_columns_alone(tmp_path: Path) -> None:
     assert_classes(found[None], soft, holes, 0.37, 255)
 
 
-@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize("members", [1, 2])
 @pytest.mark.parametrize("output", ["probability", "logits"])
 def test_probabilities_are_those_of_the_model_and_nan_where_invalid(
     tmp_path: Path, output: str, members: int
@@ -116,9 +117,10 @@ def test_probabilities_are_those_of_the_model_and_nan_where_invalid(
     soft, holes = expected(bundle, batch)
     np.testing.assert_array_equal(np.isnan(found), np.broadcast_to(holes[:, None], found.shape))
     if output == "logits":
-        found = np.exp(found) / np.exp(found).sum(axis=1, keepdims=True)
+        raised = np.exp(found - found.max(axis=1, keepdims=True))
+        found = raised / raised.sum(axis=1, keepdims=True)
     there = np.broadcast_to(~holes[:, None], found.shape)
-    np.testing.assert_allclose(found[there], soft[there], atol=2e-5)
+    np.testing.assert_allclose(found[there], soft[there], atol=5e-4)
 
 
 @pytest.mark.parametrize("size", [(1, 1), (33, 190), (64, 64), (200, 31)])
@@ -152,7 +154,7 @@ def test_a_tile_that_is_no_multiple_of_the_stride_is_padded_inside(tmp_path: Pat
 
 
 def test_a_network_that_is_fixed_to_one_size_is_not_exported_for_all(tmp_path: Path) -> None:
-    with pytest.raises(ExportError, match="64 x 64 pixels only: leave --dynamic out") as error:
+    with pytest.raises(ExportError, match="32 x 32 pixels only: leave --dynamic out") as error:
         written(bundle_of(), tmp_path, dynamic=True)
     assert error.value.exit_code == 1
     assert list(tmp_path.iterdir()) == []
@@ -246,30 +248,45 @@ def test_the_proof_counts_every_kind_of_tile(tmp_path: Path) -> None:
     assert held == json.loads(json.dumps(done.proof.plain()))
 
 
-def test_a_file_over_the_budget_is_refused_with_what_would_fit(tmp_path: Path) -> None:
-    bundle = bundle_of(2, 3)
-    with pytest.raises(ExportError, match=r"one fold would fit \(3\.\d MB.*--fold 1") as error:
-        written(bundle, tmp_path, max_mb=8)
-    assert error.value.exit_code == 1
-    with pytest.raises(ExportError, match=r"nothing that was tried fits.*mobilenet_v2"):
-        written(bundle, tmp_path, max_mb=0.01, fold=1)
-    with pytest.raises(ExportError, match="ms a tile on this machine, 0 allowed"):
-        written(bundle, tmp_path, max_ms=0)
-    assert list(tmp_path.iterdir()) == []
-    assert written(bundle, tmp_path, max_mb=20, max_ms=60_000).members == 3
-
-
-def test_a_smaller_encoder_is_named_when_it_was_measured_to_fit(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_an_ensemble_over_the_budget_is_refused_with_the_measure_of_one_fold(
+    tmp_path: Path,
 ) -> None:
-    slow = Cost(1.0, 500.0, "a test", 1)
-    costs = iter([slow, slow, Cost(1.0, 20.0, "a test", 1)])
-    monkeypatch.setattr(writing, "measure", lambda *_: next(costs))
-    monkeypatch.setattr("mapwright.exporting.budget.measure", lambda *_: next(costs))
-    with pytest.raises(
-        ExportError, match=r"20 ms a tile\): train one with --set encoder=tu-mobile"
-    ):
+    with pytest.raises(ExportError, match=r"one fold would fit \(3\.\d MB.*--fold 1") as error:
+        written(bundle_of(2, 2), tmp_path, max_mb=5)
+    assert error.value.exit_code == 1
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_file_within_the_budget_is_written(tmp_path: Path) -> None:
+    done = written(bundle_of(), tmp_path, max_mb=5, max_ms=60_000)
+    assert done.cost.megabytes == done.path.stat().st_size / 1e6
+
+
+COSTS = {"slow": Cost(1.0, 500.0, "a test", 1), "fast": Cost(1.0, 20.0, "a test", 1)}
+
+
+@pytest.mark.parametrize(
+    ("kinds", "message"),
+    [
+        (
+            "slow slow fast",
+            r"20 ms a tile\): train one with --set encoder=tu-mobilenetv3_small_100",
+        ),
+        (
+            "slow slow slow",
+            r"nothing that was tried fits: pspnet with mobilenet_v2: 1.0 MB, 500 ms",
+        ),
+    ],
+)
+def test_smaller_encoders_are_measured_until_one_fits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kinds: str, message: str
+) -> None:
+    costs = iter([COSTS[kind] for kind in kinds.split()])
+    for place in ("mapwright.exporting.write", "mapwright.exporting.budget"):
+        monkeypatch.setattr(f"{place}.measure", lambda *_: next(costs))
+    with pytest.raises(ExportError, match="500 ms a tile on this machine, 300 allowed") as error:
         written(bundle_of(), tmp_path, max_ms=300)
+    assert re.search(message, str(error.value))
 
 
 def test_one_fold_of_an_ensemble_is_that_fold(tmp_path: Path) -> None:
@@ -278,7 +295,7 @@ def test_one_fold_of_an_ensemble_is_that_fold(tmp_path: Path) -> None:
     batch = tiles(bundle, 1)
     soft, holes = expected(bundle.only([1]), batch)
     found = run(tmp_path / "model.onnx", batch)
-    np.testing.assert_allclose(found[0][:, ~holes[0]], soft[0][:, ~holes[0]], atol=2e-5)
+    np.testing.assert_allclose(found[0][:, ~holes[0]], soft[0][:, ~holes[0]], atol=5e-4)
 
 
 @pytest.mark.parametrize(

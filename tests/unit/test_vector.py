@@ -230,7 +230,7 @@ def test_parquet_without_pyarrow_is_one_clear_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     source = make_map(tmp_path / "map.tif")
-    monkeypatch.setattr("mapwright.io.vector_files.find_spec", lambda name: None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)  # as if it were not installed
     with pytest.raises(SettingError, match=r"(?s)needs pyarrow.*mapwright\[parquet\]"):
         polygonize(source, tmp_path / "out.parquet")
     with pytest.raises(SettingError, match="needs pyarrow"):

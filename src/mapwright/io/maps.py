@@ -201,6 +201,5 @@ def _attribute_table(legend: Legend) -> str:
         *(f'<FieldDefn index="{i}">{text}</FieldDefn>' for i, text in enumerate(fields)),
         *(f'<Row index="{i}">{text}</Row>' for i, text in enumerate(rows)),
     ]
-    body = "".join(parts)
-    table = f'<GDALRasterAttributeTable tableType="thematic">{body}</GDALRasterAttributeTable>'
-    return table
+    inside = "".join(parts)
+    return f'<GDALRasterAttributeTable tableType="thematic">{inside}</GDALRasterAttributeTable>'

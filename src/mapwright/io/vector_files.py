@@ -7,7 +7,7 @@ import math
 import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
-from importlib.util import find_spec
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args
 
@@ -59,7 +59,7 @@ def require_vector_file(path: Path) -> VectorType:
     """The kind of file that a name asks for; checks that it can be written here.
 
     Raises:
-        SettingError: The ending is unknown, or a library is not installed.
+        SettingError: The ending is unknown, or a library can't be loaded.
     """
     endings = [f".{kind}" for kind in get_args(VectorType)]
     if path.suffix.lower() not in endings:
@@ -70,12 +70,14 @@ def require_vector_file(path: Path) -> VectorType:
             fix="choose such an ending",
         )
     kind: VectorType = path.suffix.lower()[1:]  # type: ignore[assignment]
-    if not find_spec(_NEEDS[kind]):
+    try:
+        import_module(_NEEDS[kind])
+    except ImportError as error:
         raise SettingError(
-            f"a {path.suffix} file needs {_NEEDS[kind]}, which is not installed",
+            f"a {path.suffix} file needs {_NEEDS[kind]}, which can't be loaded: {error}",
             where=path,
             fix=f"{_EXTRA[_NEEDS[kind]]}, or choose another ending",
-        )
+        ) from error
     return kind
 
 
