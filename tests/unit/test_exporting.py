@@ -78,9 +78,7 @@ def assert_classes(
     np.testing.assert_array_equal(found[clear], wanted[clear])
 
 
-@pytest.mark.parametrize(
-    ("classes", "members", "invalid"), [(2, 1, 255), (2, 2, 0), (4, 2, 255), (3, 1, 0)]
-)
+@pytest.mark.parametrize(("classes", "members", "invalid"), [(2, 1, 255), (2, 2, 0), (4, 1, 255)])
 def test_a_mask_holds_the_decision_of_the_model_from_file_values(
     tmp_path: Path, classes: int, members: int, invalid: int
 ) -> None:
@@ -105,8 +103,7 @@ def test_a_squeezed_mask_has_rows_and_columns_alone(tmp_path: Path) -> None:
     assert_classes(found[None], soft, holes, 0.37, 255)
 
 
-@pytest.mark.parametrize("members", [1, 2])
-@pytest.mark.parametrize("output", ["probability", "logits"])
+@pytest.mark.parametrize(("output", "members"), [("probability", 2), ("logits", 1), ("logits", 2)])
 def test_probabilities_are_those_of_the_model_and_nan_where_invalid(
     tmp_path: Path, output: str, members: int
 ) -> None:
@@ -146,7 +143,7 @@ def dynamic(tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, Path]:
 
 
 def test_a_tile_that_is_no_multiple_of_the_stride_is_padded_inside(tmp_path: Path) -> None:
-    bundle = bundle_of(plan={"encoder": "tu-mobilenetv3_small_100"})
+    bundle = bundle_of()
     written(bundle, tmp_path, tile=50)
     batch = tiles(bundle, 2, (50, 50))
     soft, holes = expected(bundle, batch)
