@@ -51,11 +51,10 @@ def main(run: Path, data: Path, pixels: int | None = None) -> None:
     ours = summarize(stems, dataset.spec.class_names, both[:, :, :-1], both)
     require_same_pixels(ours, network)
     show(ours, network)
-    print(f"\nForest: {TREES} trees, {learnt:,} pixels of {', '.join(dataset.spec.band_names)};")
-    print(f"fitted in {seconds:.0f} s on every core.")
-    print(f"Network: {run.name}. Both on {len(stems)} images, {ours.pixels:,} pixels.")
-    units = f"{ours.interval_unit}; the network's over {network.interval_unit}"
-    print(f"Intervals: 95 %, bootstrap, the forest's over {units}.")
+    bands = ", ".join(dataset.spec.band_names)
+    print(f"\n{TREES} trees, {learnt:,} pixels of {bands}, {seconds:.0f} s.")
+    print(f"Both on the {len(stems)} images that {run.name} was scored on. 95 %: bootstrap over")
+    print(f"{ours.interval_unit}; the network's over {network.interval_unit}.")
 
 
 def table(

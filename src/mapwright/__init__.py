@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from mapwright.apply import load as load
+    from mapwright.apply import predict_files as predict_files
     from mapwright.areas.assess import area as area
     from mapwright.areas.draw import draw_sample as draw_sample
     from mapwright.areas.result import Areas as Areas
@@ -24,11 +25,11 @@ if TYPE_CHECKING:
     from mapwright.data.describe import open_dataset as open_dataset
     from mapwright.data.spec import DatasetSpec as DatasetSpec
     from mapwright.errors import MapwrightError as MapwrightError
+    from mapwright.evaluation import choose_items as choose_items
     from mapwright.evaluation import evaluate as evaluate
-    from mapwright.exporting.write import export as export
-    from mapwright.io.vector import polygonize as polygonize
     from mapwright.exporting.write import Export as Export
     from mapwright.exporting.write import export as export
+    from mapwright.io.vector import polygonize as polygonize
     from mapwright.metrics.summary import Scores as Scores
     from mapwright.models.build import build_model as build_model
     from mapwright.plan import Plan as Plan
@@ -40,7 +41,9 @@ if TYPE_CHECKING:
 _HOMES = {
     "Areas": "areas.result",
     "area": "areas.assess",
+    "choose_items": "evaluation",
     "draw_sample": "areas.draw",
+    "predict_files": "apply",
     "export": "exporting.write",
     "polygonize": "io.vector",
     "CheckReport": "data.check",
@@ -53,7 +56,6 @@ _HOMES = {
     "Scores": "metrics.summary",
     "evaluate": "evaluation",
     "Export": "exporting.write",
-    "export": "exporting.write",
     "build_model": "models.build",
     "Plan": "plan",
     "Model": "predict.model",

@@ -248,7 +248,7 @@ def _map(recipe: Recipe, model: Model, dataset: Dataset, out: Path) -> list[Path
 def apply_recipe(recipe: Recipe, dataset: Dataset) -> Dataset:
     """A data set with the description that a recipe asks for; the files' own part stays.
 
-    What the recipe excludes must not be there.
+    What the recipe excludes, or keeps together, need not be there.
     """
     stems = {item.stem for item in dataset.items}
     plain = dataset.spec.plain()
@@ -256,6 +256,8 @@ def apply_recipe(recipe: Recipe, dataset: Dataset) -> Dataset:
         both = isinstance(value, dict) and isinstance(plain.get(key), dict)
         plain[key] = {**plain[key], **value} if both else value
     plain["exclude"] = [entry for entry in plain["exclude"] if entry["stem"] in stems]
+    same = [[stem for stem in pair if stem in stems] for pair in plain["split"]["together"]]
+    plain["split"]["together"] = [pair for pair in same if len(pair) > 1]
     spec = DatasetSpec.parse(plain, "the recipe's [dataset]")
     reasons = {
         key: text

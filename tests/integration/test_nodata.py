@@ -85,7 +85,7 @@ def everything(root: Path, fill: str) -> dict[str, Any]:
         "statistics": take_fingerprint(dataset, dataset.items).plain(),
         "tiles": [tensor.nan_to_num(-1) for tensor in (tiles.draw(0).image, tiles.draw(0).mask)],
         "weights": run.model.bundle.members[0],
-        "log": [line.rsplit(",", 1)[0] for line in (root / "run/progress.csv").read_text().splitlines()],
+        "log": (root / "run" / "progress.csv").read_text(),
         "scores": run.scores.plain() if run.scores else None,
         "maps": [path.read_bytes() for files in maps for path in (files.map, files.probabilities)
                  if path],
@@ -109,6 +109,7 @@ def test_the_filling_of_invalid_pixels_changes_nothing(
     for name, tensor in zeros["weights"].items():
         assert torch.equal(tensor, other["weights"][name]) or name.endswith("nodata"), name
     assert other["scores"] == zeros["scores"]
+    assert other["log"] == zeros["log"]
     assert other["maps"] == zeros["maps"]
 
 

@@ -23,8 +23,8 @@ from mapwright.data.augment import augment
 from mapwright.data.augmentation import Augmentation
 from mapwright.data.check import check
 from mapwright.data.dataset import Dataset, Sample
-from mapwright.data.patterns import natural_key
 from mapwright.data.fingerprint import look_at, merge, take_fingerprint
+from mapwright.data.patterns import natural_key
 from mapwright.data.spec import DatasetSpec, Split
 from mapwright.data.splits import Splits, make_splits
 from mapwright.data.write_spec import to_toml

@@ -1,3 +1,5 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -157,3 +159,30 @@ def test_a_given_division_is_taken_as_it_is() -> None:
     assert fold.train == tuple(GROUPED[:5] + GROUPED[15:17])
     assert fold.val == tuple(GROUPED[10:15])
     assert make_splits(GROUPED, split, 0).folds[0].train == tuple(GROUPED)
+
+
+@pytest.mark.parametrize("folds", [1, 2, 5])
+@pytest.mark.parametrize("by", ["scene", "group"])
+def test_images_of_one_place_stand_together(by: str, folds: int) -> None:
+    same = (("a_1", "b_7", "a_9"), ("b_2", "b_3"))
+    names = [f"{letter}_{k}" for letter in "abcdef" for k in range(10)]
+    split = Split.parse({"by": by, "group": "^.._?.", "val": 0.3, "together": same}, "a test")
+    for fold in make_splits(names, split, folds).folds:
+        for stems in same:
+            assert len(set(stems) & set(fold.val)) in (0, len(stems))
+        assert sorted(fold.train + fold.val) == names
+
+
+def test_an_image_stands_together_once_and_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(SettingError, match="declared twice"):
+        Split.parse({"together": [["a", "b"], ["b", "c"]]}, "a test")
+    root = make_dataset(tmp_path, count=2, bands=3)
+    with pytest.raises(DatasetError, match=r"no image '03' to keep together"):
+        _ = Dataset(root, make_spec(split={"together": [["00", "03"]]})).items
+
+
+def test_blocks_of_one_place_stand_together() -> None:
+    names = [f"{scene}[{r}:{r + 32},0:32]" for scene in "abcd" for r in range(0, 160, 32)]
+    split = Split.parse({"by": "block", "block": 32, "together": [["a", "b"]]}, "a test")
+    for fold in make_splits(names, split, 3).folds:
+        assert len({name in fold.val for name in names if name[0] in "ab"}) == 1

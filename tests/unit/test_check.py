@@ -210,7 +210,12 @@ def test_the_same_mask_for_different_images(root: Path, stems: tuple[str, ...], 
     found = only(look(root))
     assert (found.level, found.kind, found.stems) == ("error", "duplicate mask", ("01", *stems))
     assert text in found.text
-    assert "must be wrong" in found.text
+    assert "wrong, or they show one place at several dates" in found.text
+
+
+def test_one_place_at_several_dates_is_noted(root: Path) -> None:
+    mask(root, "04", np.uint8(255) * rectangles(1)[1])
+    assert only(look(root, split={"together": [["01", "04"]]})).level == "note"
 
 
 def test_the_same_mask_is_found_though_other_pixels_are_invalid(root: Path) -> None:

@@ -85,7 +85,11 @@ def check(dataset: Dataset) -> CheckReport:
             findings += found
             looks += [look] if look else []
             progress.advance(note=item.stem)
-    findings += _duplicates(looks) + _nearly_alike(looks) + _out_of_family(looks, spec.band_names)
+    findings += (
+        _duplicates(looks, spec.split.together)
+        + _nearly_alike(looks)
+        + _out_of_family(looks, spec.band_names)
+    )
     findings += _bands(dataset, looks) + audit_ground(dataset, {look.item.stem for look in looks})
     counts = np.array([look.counts for look in looks if look.item.mask])
     counts = counts.reshape(-1, len(spec.classes))
@@ -169,7 +173,7 @@ def _contents(item: Item, sample: Sample) -> list[Finding]:
     return []
 
 
-def _duplicates(looks: Sequence[_Look]) -> list[Finding]:
+def _duplicates(looks: Sequence[_Look], together: Sequence[Sequence[str]]) -> list[Finding]:
     findings = []
     for group in _groups((look.image_hash, look) for look in looks if look.image_hash):
         stems = tuple(look.item.stem for look in group)
@@ -188,9 +192,17 @@ def _duplicates(looks: Sequence[_Look]) -> list[Finding]:
         if len({look.image_hash for look in group}) == 1:
             continue
         stems = tuple(look.item.stem for look in group)
-        masks = "one of the two masks" if len(stems) == 2 else "all but one of the masks"
-        text = f"{listed(stems)} have the same mask but different images: {masks} must be wrong"
-        advice = "look at them, then exclude the wrong one in dataset.toml"
+        text = f"{listed(stems)} have the same mask but different images"
+        if any(set(stems) <= set(same) for same in together):
+            advice = "they are one place, as [split] together says, and stand on one side"
+            findings.append(Finding("note", "same place", stems, text, advice))
+            continue
+        masks = "one of the two masks is" if len(stems) == 2 else "all but one of the masks are"
+        text += f": {masks} wrong, or they show one place at several dates"
+        advice = (
+            "look at them: exclude the wrong one in dataset.toml, or name one place's images in "
+            "[split] together, so that they stand on one side"
+        )
         findings.append(Finding("error", "duplicate mask", stems, text, advice))
     return findings
 

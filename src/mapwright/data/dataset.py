@@ -110,6 +110,13 @@ class Dataset:
                 where=self.root / self.spec.images,
                 fix=perhaps(stem, list(images)),
             )
+        for stem in (stem for same in self.spec.split.together for stem in same):
+            if stem not in images:
+                raise DatasetError(
+                    f"there is no image {stem!r} to keep together with others",
+                    where=self.root / self.spec.images,
+                    fix=perhaps(stem, list(images)),
+                )
         stems = [stem for stem in images if stem not in out]
         return tuple(Item(stem, images[stem], masks.get(stem)) for stem in stems)
 

@@ -55,7 +55,7 @@ class Description:
     reasons: Reasons
 
 
-def open_dataset(root: Path, spec_file: Path | None = None) -> Dataset:
+def open_dataset(root: str | Path, spec_file: str | Path | None = None) -> Dataset:
     """Open a folder by its `dataset.toml`, or by the guesses that `init` would write.
 
     Args:
@@ -66,8 +66,9 @@ def open_dataset(root: Path, spec_file: Path | None = None) -> Dataset:
         DatasetError: Not a folder, or it can't be described.
         SettingError: The description is wrong.
     """
+    root = Path(root)
     require_folder(root)
-    path = spec_file or root / FILE_NAME
+    path = Path(spec_file) if spec_file else root / FILE_NAME
     if path.exists() or spec_file:
         return Dataset(root, DatasetSpec.load(path))
     description = describe(root)

@@ -93,11 +93,14 @@ def _scale(
 
 
 def _factor(here: float, there: float, measured: float) -> float:
-    """The likely factor above 1 between two units, near a measured one (its logarithm)."""
-    units = [_unit(here), _unit(there)]
-    likely = max(units) / min(units) if all(units) else 0.0
-    if likely and abs(np.log(likely) - measured) < np.log(_SCALED):
-        return likely
+    """The likely factor above 1 between two units, near a measured one (its logarithm).
+
+    Between reflectance and other units, and between 8 and 16 bits, it is a given one.
+    """
+    smaller, larger = sorted((_unit(here), _unit(there)))
+    known = smaller == 1 or (smaller, larger) == (255.0, 65_535.0)
+    if known and abs(np.log(larger / smaller) - measured) < np.log(_SCALED):
+        return larger / smaller
     return float(10 ** round(measured / np.log(10)))
 
 

@@ -33,6 +33,14 @@ MaskValue = Annotated[int, BeforeValidator(_from_color)]
 """A value of a mask: a whole number, or `#rrggbb` where masks are colour-coded."""
 
 
+def _require_unique(what: str, items: list[Any]) -> None:
+    seen: set[Any] = set()
+    for item in items:
+        if item in seen:
+            raise ValueError(f"{what} {item!r} is declared twice")
+        seen.add(item)
+
+
 class Band(Config):
     """One band of the images.
 
@@ -131,6 +139,8 @@ class Split(Config):
         seed: Seed of the draw.
         given: The division that comes with the data.
         group: Regular expression; what it finds in a stem names the group of the image.
+        together: Sets of images that stand on one side whatever `by` says, such as one place at
+            several dates.
         block: Side of a block, in pixels.
         buffer: Pixels around validation blocks that no training block may hold.
     """
@@ -140,6 +150,7 @@ class Split(Config):
     seed: int = Field(default=0, ge=0)
     given: Given | None = None
     group: str | None = None
+    together: tuple[tuple[str, ...], ...] = ()
     block: int | None = Field(default=None, ge=32)
     buffer: int = Field(default=0, ge=0)
 
@@ -147,6 +158,7 @@ class Split(Config):
     def _complete(self) -> Self:
         if self.by in ("given", "group", "block") and getattr(self, self.by) is None:
             raise ValueError(f'by = "{self.by}" needs the key `{self.by}`')
+        _require_unique("image in `together`", [stem for same in self.together for stem in same])
         if self.group is not None:
             try:
                 re.compile(self.group)
@@ -298,11 +310,3 @@ class DatasetSpec(Config):
             ),
             fix="add the value to a class or to [mask] ignore in dataset.toml",
         )
-
-
-def _require_unique(what: str, items: list[Any]) -> None:
-    seen: set[Any] = set()
-    for item in items:
-        if item in seen:
-            raise ValueError(f"{what} {item!r} is declared twice")
-        seen.add(item)

@@ -133,17 +133,26 @@ def _given(names: Sequence[str], split: Split, given: Given, folds: int) -> Spli
 
 def _groups(names: Sequence[str], split: Split) -> Mapping[str, list[str]]:
     """What must stand together, in order of appearance."""
+    leader = {stem: same[0] for same in split.together for stem in same}
     groups: dict[str, list[str]] = defaultdict(list)
     for name in names:
-        found = re.search(split.group, name) if split.by == "group" and split.group else None
-        if found is None and split.by == "group":
-            raise SettingError(
-                f"nothing in {name!r} names its group",
-                where="[split] group",
-                expected=f"an expression that finds something in every stem, unlike {split.group}",
-            )
-        groups[_group_name(found) if found else name].append(name)
+        scene, window = parse_name(name)
+        own = _group_of(name, split) if split.by == "group" else name
+        stem = scene if window and name not in leader else name
+        groups[f"together {leader[stem]}" if stem in leader else own].append(name)
     return groups
+
+
+def _group_of(name: str, split: Split) -> str:
+    """The group that the expression of the split finds in a stem."""
+    found = re.search(split.group or "", name)
+    if found is None:
+        raise SettingError(
+            f"nothing in {name!r} names its group",
+            where="[split] group",
+            expected=f"an expression that finds something in every stem, unlike {split.group}",
+        )
+    return _group_name(found)
 
 
 def _group_name(found: re.Match[str]) -> str:

@@ -34,7 +34,9 @@ def guesses_table(spec: DatasetSpec, reasons: Mapping[str, str], title: str) -> 
         "mask.ignore": str(list(spec.mask.ignore)),
         "valid.nodata": str(spec.valid.nodata),
         "valid.alpha": str(spec.valid.alpha).lower(),
-        "split": f"{spec.split.val:g} by {spec.split.by}, seed {spec.split.seed}",
+        "split": "as given"
+        if spec.split.by == "given"
+        else f"{spec.split.val:g} by {spec.split.by}, seed {spec.split.seed}",
     }
     table = _table(title)
     table.add_column("key", style="bold")
