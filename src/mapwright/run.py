@@ -92,6 +92,10 @@ def _splits(dataset: Dataset, options: Options) -> Splits:
     if options.splits is None:
         names = [item.stem for item in dataset.units]
         return make_splits(names, dataset.spec.split, options.folds)
+    if options.folds != 1:
+        raise SettingError(
+            "--splits says how many folds there are", where="--folds", expected="one of the two"
+        )
     splits = read_splits(options.splits)
     unlabelled = [item.stem for item in dataset.choose(splits.names) if not item.mask]
     if unlabelled:

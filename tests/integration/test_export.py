@@ -1,4 +1,4 @@
-"""From a trained run to a file, and the file used as a model: by its commands, as a stranger would."""
+"""From a trained run to a file, and the file used as a model, by the commands."""
 
 from __future__ import annotations
 

@@ -10,6 +10,7 @@ from rasterio import Affine
 
 from builders import make_spec, rectangles, write_tiff
 from mapwright.data.dataset import Dataset
+from mapwright.errors import DatasetError, SettingError
 from mapwright.evaluation import evaluate
 from mapwright.metrics.summary import Scores
 from mapwright.run import Options, Run, train_on
@@ -73,3 +74,18 @@ def test_ground_that_is_far_leaks_nothing(placed: tuple[Run, Dataset]) -> None:
 def test_pictures_without_a_place_are_not_looked_at(tmp_path: Path) -> None:
     run, _ = trained(tmp_path, None)
     assert run.scores and run.scores.without_leak is None
+
+
+def test_a_split_can_be_used_again(placed: tuple[Run, Dataset], tmp_path: Path) -> None:
+    run, dataset = placed
+    file = tmp_path / "splits.json"
+    text = (run.folder / "splits.json").read_text().replace("val_1", "x").replace("tra_1", "val_1")
+    file.write_text(text.replace("x", "tra_1"))
+    again = train_on(dataset, tmp_path / "run", Options(settings=QUICK, splits=file))
+    (fold,) = again.model.bundle.history.folds
+    assert (fold.train, fold.val) == (("tra_0", "val_1"), ("val_0", "tra_1"))
+    with pytest.raises(SettingError, match="--splits says how many folds"):
+        train_on(dataset, tmp_path / "other", Options(splits=file, folds=3))
+    file.write_text(text.replace("x", "nobody"))
+    with pytest.raises(DatasetError, match="no image 'nobody'"):
+        train_on(dataset, tmp_path / "other", Options(splits=file))

@@ -27,6 +27,7 @@ from mapwright.cli.app import (
 @click.option("--folds", type=int, default=1, show_default=True, help="0 = hold out none.")
 @click.option("--budget", metavar="TIME", help="Time for all of it, such as 15m or 1h30m.")
 @click.option("--from", "parent", type=FOLDER, metavar="MODEL", help="Start from another model.")
+@click.option("--splits", type=FOLDER, metavar="FILE", help="Use a splits.json of another run.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted training stands.")
 @set_option
 @dataset_option
@@ -37,6 +38,7 @@ def train(
     folds: int,
     budget: str | None,
     parent: Path | None,
+    splits: Path | None,
     resume: bool,
     pairs: tuple[str, ...],
     spec_file: Path | None,
@@ -62,6 +64,7 @@ def train(
         parent=load(parent) if parent else None,
         resume=resume,
         began=began,
+        splits=splits,
     )
     run = train_on(dataset, out, options)
     plain = {"run": str(run.folder), "scores": run.scores and run.scores.plain()}
