@@ -82,6 +82,15 @@ def test_scores_of_a_mask_say_that_tiles_vote(mask: tuple[Path, str], squares: P
     assert "they vote with one class for each pixel" in printed.replace("\n", " ")
 
 
+def test_shares_of_votes_are_not_passed_off_as_probabilities(
+    mask: tuple[Path, str], squares: Path, tmp_path: Path
+) -> None:
+    image = squares / "images" / "03.png"
+    said = call("predict", mask[0], image, "-o", tmp_path, "--probabilities").stderr
+    assert said.startswith("warning: an exported mask: where tiles overlap, they vote")
+    assert call("predict", mask[0], image, "-o", tmp_path).stderr == ""
+
+
 def test_checks_that_fail_end_with_one_and_bad_input_with_two(
     trained: Run, mask: tuple[Path, str], squares: Path, tmp_path: Path
 ) -> None:

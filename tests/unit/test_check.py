@@ -280,7 +280,7 @@ def test_the_real_roofs(roofs: Path) -> None:
     report = check(open_dataset(roofs))
     errors = [finding for finding in report.findings if finding.level == "error"]
     assert [(f.kind, f.stems) for f in errors] == [("duplicate mask", ("270", "278"))]
-    assert "one of the two masks must be wrong" in errors[0].text
+    assert "one of the two masks is wrong" in errors[0].text
     assert "270 and 278" in errors[0].text
     notes = [(f.kind, f.stems) for f in report.findings if f.level != "error"]
     assert notes == [("missing mask", ("535", "537", "539", "551", "553"))]

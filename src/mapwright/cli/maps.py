@@ -78,8 +78,11 @@ def predict(
     from mapwright.io.vector import PolygonOptions
 
     polygons = PolygonOptions.chosen(form, vector_type, min_area, simplify)
+    loaded = load(model).with_tta(tta)
+    if loaded.bundle.caveat and (probabilities or confidence):
+        warn([loaded.bundle.caveat])
     written = predict_files(
-        load(model).with_tta(tta),
+        loaded,
         paths,
         out,
         unlabelled=unlabelled,

@@ -28,23 +28,23 @@ class Facts:
     """What an item tells beside the model's card.
 
     Args:
-        file_name: Name of the exported file.
         form: What its graph takes and gives.
         members: Networks whose probabilities are averaged in it.
         parameters: Numbers that were learnt, of all of them.
         proof: That the graph is the model.
         cost: What it takes.
         versions: Versions of the libraries that wrote and proved it.
+        file_name: Name of the exported file.
         licence: An SPDX name, or None when nobody said.
     """
 
-    file_name: str
     form: Form
     members: int
     parameters: int
     proof: Proof
     cost: Cost
     versions: Mapping[str, str]
+    file_name: str = ""
     licence: str | None = None
 
 

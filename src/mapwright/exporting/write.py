@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from importlib.metadata import version
 from pathlib import Path
@@ -18,7 +19,7 @@ from mapwright.exporting.graph import ExportGraph
 from mapwright.exporting.mlm import Facts, describe, make_item
 from mapwright.exporting.parity import Judge, Proof
 from mapwright.exporting.trace import OPSET, Traced, trace
-from mapwright.exporting.trials import real_data, trials
+from mapwright.exporting.trials import Trial, real_data, trials
 from mapwright.io.files import replacing
 from mapwright.onnxfile import FORMAT, HEADER, SUFFIX, Form, Output, open_session, seal
 from mapwright.predict.model import Model
@@ -105,39 +106,48 @@ def export(
     loaded = model if isinstance(model, Model) else load(model)
     bundle = _chosen(require_bundle(loaded.bundle), fold)
     dataset, real = real_data(Model(bundle), Path(data) if data else None, run)
+    budget = Budget(max_mb, max_ms)
+    traced, facts = _proved(bundle, form, budget, trials(bundle, form, dataset), real)
+    return _write(
+        path, bundle, replace(facts, file_name=path.name, licence=licence), traced, budget
+    )
+
+
+def _proved(
+    bundle: Bundle, form: Form, budget: Budget, tiles: Sequence[Trial], real: str
+) -> tuple[Traced, Facts]:
+    """A graph that is within the budget and equal to its model, and what was measured of it."""
     graph = ExportGraph(bundle.networks(), form, bundle.decision.threshold).eval()
     traced = trace(graph, len(bundle.spec.used))
     plain = traced.graph.SerializeToString()
-    budget, cost = Budget(max_mb, max_ms), measure(plain, len(bundle.spec.used), tile)
+    cost = measure(plain, len(bundle.spec.used), form.tile)
     if not budget.holds(cost):
         raise over_budget(bundle, form, budget, cost)
-    proof = Judge(bundle, form).prove(
-        open_session(plain),
-        open_session(traced.proving.SerializeToString()),
-        trials(bundle, form, dataset),
-        real,
-    )
-    facts = Facts(
-        file_name=path.name,
+    proving = traced.proving.SerializeToString()
+    proof = Judge(bundle, form).prove(open_session(plain), open_session(proving), tiles, real)
+    return traced, Facts(
         form=form,
         members=len(bundle.members),
         parameters=sum(p.numel() for p in graph.members.parameters()),
         proof=proof,
         cost=cost,
         versions={name: version(name) for name in _LIBRARIES},
-        licence=licence,
     )
+
+
+def _write(path: Path, bundle: Bundle, facts: Facts, traced: Traced, budget: Budget) -> Export:
+    """Write the file and its item, both or none."""
     item = make_item(bundle, facts)
     sealed = _sealed(bundle, facts, traced, item)
-    whole = replace(cost, megabytes=len(sealed) / MEGABYTE)  # with all that it tells of itself
+    whole = replace(facts.cost, megabytes=len(sealed) / MEGABYTE)  # with all it tells of itself
     if not budget.holds(whole):
-        raise over_budget(bundle, form, budget, whole)
+        raise over_budget(bundle, facts.form, budget, whole)
     beside = path.with_suffix(".stac.json")
-    with replacing(path) as temporary, replacing(beside) as temporary_item:  # both or none
+    with replacing(path) as temporary, replacing(beside) as temporary_item:
         temporary.write_bytes(sealed)
         temporary_item.write_text(json.dumps(item, indent=2, ensure_ascii=False) + "\n", "utf-8")
     about = traced.graph.doc_string
-    return Export(path, beside, form, len(bundle.members), proof, whole, about)
+    return Export(path, beside, facts.form, facts.members, facts.proof, whole, about)
 
 
 def _target(path: Path) -> Path:
