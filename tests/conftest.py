@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 sys.path.insert(0, str(Path(__file__).parent))
+os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")  # as the command line does; before torch
 os.environ["HF_HUB_OFFLINE"] = "1"  # a test that reaches for the network is a mistake
 
 
