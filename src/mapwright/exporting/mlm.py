@@ -34,8 +34,6 @@ class Facts:
         proof: That the graph is the model.
         cost: What it takes.
         versions: Versions of the libraries that wrote and proved it.
-        file_name: Name of the exported file.
-        licence: An SPDX name, or None when nobody said.
     """
 
     form: Form
@@ -44,28 +42,35 @@ class Facts:
     proof: Proof
     cost: Cost
     versions: Mapping[str, str]
-    file_name: str = ""
-    licence: str | None = None
 
 
-def make_item(card: Card, facts: Facts) -> dict[str, Any]:
+def make_item(
+    card: Card, facts: Facts, file_name: str, licence: str | None = None
+) -> dict[str, Any]:
     """The item of an exported model.
+
+    Args:
+        card: The model.
+        facts: What was measured of its graph.
+        file_name: Name of the exported file.
+        licence: An SPDX name, or None when nobody said.
 
     Raises:
         ExportError: It would not be valid.
     """
-    stem = facts.file_name.rpartition(".")[0]
+    stem = file_name.rpartition(".")[0]
+    permitted = {"license": licence} if licence else {}
     item: dict[str, Any] = {
         "type": "Feature",
         "stac_version": "1.1.0",
         "stac_extensions": [MLM, CLASSIFICATION],
         "id": slug(stem),
         "geometry": None,
-        "properties": {**_properties(card, facts), **_own(card, facts)},
+        "properties": {**_properties(card, facts), **_own(card, facts), **permitted},
         "links": [],
         "assets": {
             "model": {
-                "href": f"./{facts.file_name}",
+                "href": f"./{file_name}",
                 "type": f"application/octet-stream; framework=onnx; opset={OPSET}",
                 "title": stem,
                 "roles": ["mlm:model", "mlm:weights"],
@@ -80,11 +85,9 @@ def make_item(card: Card, facts: Facts) -> dict[str, Any]:
 def _properties(card: Card, facts: Facts) -> dict[str, Any]:
     plan, history, form = card.plan, card.history, facts.form
     pretrained = history.weights_source != "random"
-    licence = {"license": facts.licence} if facts.licence else {}
     return {
         "datetime": history.created.replace("+00:00", "Z"),
         "description": describe(card, form),
-        **licence,
         "bands": [
             {"name": band.name} | ({"unit": band.unit} if band.unit else {})
             for band in card.spec.used

@@ -108,9 +108,7 @@ def export(
     dataset, real = real_data(Model(bundle), Path(data) if data else None, run)
     budget = Budget(max_mb, max_ms)
     traced, facts = _proved(bundle, form, budget, trials(bundle, form, dataset), real)
-    return _write(
-        path, bundle, replace(facts, file_name=path.name, licence=licence), traced, budget
-    )
+    return _write(path, bundle, facts, traced, budget, licence)
 
 
 def _proved(
@@ -135,9 +133,11 @@ def _proved(
     )
 
 
-def _write(path: Path, bundle: Bundle, facts: Facts, traced: Traced, budget: Budget) -> Export:
+def _write(
+    path: Path, bundle: Bundle, facts: Facts, traced: Traced, budget: Budget, licence: str | None
+) -> Export:
     """Write the file and its item, both or none."""
-    item = make_item(bundle, facts)
+    item = make_item(bundle, facts, path.name, licence)
     sealed = _sealed(bundle, facts, traced, item)
     whole = replace(facts.cost, megabytes=len(sealed) / MEGABYTE)  # with all it tells of itself
     if not budget.holds(whole):
