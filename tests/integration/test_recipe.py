@@ -65,7 +65,7 @@ def test_a_recipe_goes_the_whole_way(told: tuple[Path, str]) -> None:
     assert {"model.safetensors", "scores.json", "report.html", "report.md", "recipe.toml"} <= names
     assert {"figures", "predictions", "pretrain", "plan.toml", "splits.json"} <= names
     assert {path.name for path in (out / "predictions").iterdir()} == {"08.png", "08_overlay.png"}
-    assert "out of fold" in text
+    assert "Out of fold" in text
     assert "made-up tiles" in text
     model = mw.load(out)
     assert model.bundle.spec.name == "blocks"
