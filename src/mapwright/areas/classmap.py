@@ -12,10 +12,11 @@ import numpy as np
 import rasterio
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
-from rasterio.enums import ColorInterp
 
 from mapwright.areas.ground import Floats, Ground
 from mapwright.errors import ImageFileError
+from mapwright.io.class_raster import require_one_band, tagged_names
+from mapwright.io.place import to_ground
 from mapwright.io.raster import open_raster
 from mapwright.progress import progress_bar
 from mapwright.types import MAX_CLASSES, Valid, Window
@@ -54,17 +55,8 @@ class ClassMap:
             ImageFileError: It can't be read, or holds more than one band.
         """
         with open_raster(path) as source:
-            colors = list(source.colorinterp)
-            bands = sum(color != ColorInterp.alpha for color in colors)
-            if bands != 1:
-                raise ImageFileError(
-                    f"the file has {bands} bands",
-                    where=path,
-                    expected="a class map: one band, one value per class",
-                    fix="give the map of classes, not an image or probabilities",
-                )
-            tagged = {int(k): v for k, v in source.tags(1).items() if _is_integer(k)}
-            return cls(path, GeoBox.from_rio(source), tagged, tuple(nodata))
+            require_one_band(path, source)
+            return cls(path, GeoBox.from_rio(source), tagged_names(source), tuple(nodata))
 
     @cached_property
     def ground(self) -> Ground:
@@ -85,9 +77,7 @@ class ClassMap:
 
     def place(self, rows: Values, cols: Values) -> tuple[Floats, Floats]:
         """Coordinates x, y of the centres of pixels, in the CRS of the map."""
-        t = self.geobox.transform
-        r, c = rows + 0.5, cols + 0.5
-        return t.a * c + t.b * r + t.c, t.d * c + t.e * r + t.f
+        return to_ground(self.geobox, cols + 0.5, rows + 0.5)
 
     def pixels_of(self, x: Floats, y: Floats) -> tuple[Values, Values]:
         """Row and column of the pixels that hold points; -1 for points outside the map."""
@@ -211,7 +201,3 @@ def _require_same_grid(classes: ClassMap, strata: ClassMap) -> None:
             expected=f"size, place and CRS of {classes.path}",
             fix="bring it onto the grid of the map with nearest neighbour, as gdalwarp -r near",
         )
-
-
-def _is_integer(text: str) -> bool:
-    return text.removeprefix("-").isdecimal()

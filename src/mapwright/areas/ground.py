@@ -15,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
+from mapwright.io.place import to_ground
 from mapwright.types import Window
 
 if TYPE_CHECKING:
@@ -132,9 +133,7 @@ class Ground:
 
     def _in_space(self, rows: Floats, cols: Floats) -> Floats:
         """(m, n, 3) metres from the centre of the earth; NaN where there is no place on it."""
-        t = self.geobox.transform
-        x, y = t.a * cols + t.b * rows + t.c, t.d * cols + t.e * rows + t.f
-        angles = self._unproject.transform(x, y)
+        angles = self._unproject.transform(*to_ground(self.geobox, cols, rows))
         base = self._unproject.target_crs
         assert base is not None
         factor = float(base.axis_info[0].unit_conversion_factor)

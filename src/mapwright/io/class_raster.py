@@ -47,7 +47,7 @@ def read_class_raster(path: Path, legend: Legend | None = None) -> ClassRaster:
         ImageFileError: Unreadable, no class map, or it holds a value that the legend lacks.
     """
     with open_raster(path) as source:
-        _require_one_band(path, [c for c in source.colorinterp if c != ColorInterp.alpha])
+        require_one_band(path, source)
         read = source.read(1, masked=True)
         values, valid = read.data, ~np.ma.getmaskarray(read)
         if values.dtype.kind == "f":
@@ -57,14 +57,25 @@ def read_class_raster(path: Path, legend: Legend | None = None) -> ClassRaster:
     return ClassRaster(_indices(path, values, valid, legend), geobox, legend)
 
 
-def _require_one_band(path: Path, bands: list[Any]) -> None:
-    if len(bands) != 1:
+def require_one_band(path: Path, source: Any) -> None:
+    """Check that an open raster may be a class map: one band, alpha aside.
+
+    Raises:
+        ImageFileError: It has none or several.
+    """
+    bands = sum(color != ColorInterp.alpha for color in source.colorinterp)
+    if bands != 1:
         raise ImageFileError(
-            f"the file has {len(bands)} bands",
+            f"the file has {bands} bands",
             where=path,
             expected="a class map: one band, one value per class",
             fix="give the map of classes, not an image or probabilities",
         )
+
+
+def tagged_names(source: Any) -> dict[int, str]:
+    """The names that the tags of an open class map give its values."""
+    return {int(key): name for key, name in source.tags(1).items() if _is_whole(key)}
 
 
 def _indices(path: Path, values: NDArray[Any], valid: Valid, legend: Legend) -> ClassIndex:
@@ -92,7 +103,7 @@ def _own_legend(path: Path, source: Any, values: NDArray[Any]) -> Legend:
             expected=f"a class map: whole numbers, {MAX_CLASSES} at most",
             fix="give the map of classes, not an image or a measurement",
         )
-    named = {int(key): name for key, name in source.tags(1).items() if _is_whole(key)}
+    named = tagged_names(source)
     every = tuple(sorted({*named, *map(int, found)}))
     return Legend(
         every,

@@ -9,6 +9,8 @@ from odc.geo.geobox import GeoBox
 from pyproj import CRS, Geod, Transformer
 from pyproj.exceptions import ProjError
 
+from mapwright.io.place import to_ground
+
 _EARTH = Geod(ellps="WGS84")
 
 
@@ -31,11 +33,10 @@ def ground_of(geobox: GeoBox) -> Ground | None:
     """Scale and north of a grid, measured along the ellipsoid; None without a usable CRS."""
     if geobox.crs is None:
         return None
-    t = geobox.transform
     # the pixel in the middle, one to the right of it, one above
     col = geobox.width / 2 + np.array([0.0, 1.0, 0.0])
     row = geobox.height / 2 + np.array([0.0, 0.0, -1.0])
-    x, y = t.a * col + t.b * row + t.c, t.d * col + t.e * row + t.f
+    x, y = to_ground(geobox, col, row)
     try:
         lonlat = Transformer.from_crs(geobox.crs.proj, CRS.from_epsg(4326), always_xy=True)
         lon, lat = lonlat.transform(x, y, errcheck=True)
