@@ -7,7 +7,7 @@ import math
 import numpy as np
 import shapely
 from affine import Affine
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 from odc.geo.geobox import GeoBox
 from pyproj import Transformer
@@ -128,6 +128,13 @@ def test_shared_ground_in_another_crs_is_what_brute_force_finds(val: GeoBox, tra
     assert sum(pair.pixels for pair in audit.shared) == leaked.sum()
 
 
+def _one_small_pixel_inside_a_large_one() -> list[tuple[GeoBox, int]]:
+    small = GeoBox((1, 1), Affine(5.0, 0, 500004.0, 0, -5.0, 5999996.0), "EPSG:32633")
+    large = GeoBox((2, 3), Affine(13.0, 0, 500000.0, 0, -13.0, 6000000.0), "EPSG:32633")
+    return [(large, 0), (small, 1)]
+
+
+@example(units=_one_small_pixel_inside_a_large_one())
 @settings(max_examples=80, deadline=None)
 @given(units=st.lists(st.tuples(grids(), st.integers(0, 2)), min_size=2, max_size=8))
 def test_every_pair_is_found_that_looking_at_all_pairs_finds(

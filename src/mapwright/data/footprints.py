@@ -16,7 +16,7 @@ from mapwright.io.place import Numbers, rims_in_space
 _CHUNK = 1 << 14  # pairs that are looked at together
 _FLAT = 3e4  # metres; the sides of larger footprints are curved, by up to
 _CURVE = 0.01  # of their radius: only their pixels tell whether they share ground
-_LEAST = 0.2  # pixels; the centre of a pixel can't be covered without a quarter of it
+_LEAST = 0.2  # of the smaller pixel; nothing covers a centre with less than a quarter of it
 
 
 @dataclass(frozen=True)
@@ -68,10 +68,11 @@ def neighbours(
     pairs = _candidates(places, groups, np.asarray(firsts, np.intp), buffer)
     for start in range(0, len(pairs), _CHUNK):
         first, second = pairs[start : start + _CHUNK].T
-        distances, shares = _apart(places.rims[first], places.rims[second])
+        distances, shared, areas = _apart(places.rims[first], places.rims[second])
+        least = _LEAST * (areas / np.stack([places.pixels[first], places.pixels[second]])).min(0)
         large = np.maximum(places.radii[first], places.radii[second])
         curved = (large > _FLAT) & (distances < _CURVE * large)
-        may_share = curved | (shares * places.pixels[first] > _LEAST)
+        may_share = curved | (shared > least)
         for k in np.flatnonzero(may_share | (distances < buffer)):
             yield Neighbour(int(first[k]), int(second[k]), float(distances[k]), bool(may_share[k]))
 
@@ -96,10 +97,10 @@ def _candidates(
     return np.array(pairs, np.intp).reshape(-1, 2)
 
 
-def _apart(first: Numbers, second: Numbers) -> tuple[Numbers, Numbers]:
-    """Distance of footprints (n, points, 3) in metres, and the share of the first in the second.
+def _apart(first: Numbers, second: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Distance of footprints (n, points, 3) in metres, the area they share, and their areas (2, n).
 
-    Both are measured on the plane that touches the Earth at the first of each pair.
+    All are measured on the plane that touches the Earth at the first of each pair.
     """
     import shapely
 
@@ -114,4 +115,4 @@ def _apart(first: Numbers, second: Numbers) -> tuple[Numbers, Numbers]:
     shared = np.zeros(len(near))
     meet = near == 0
     shared[meet] = shapely.area(shapely.intersection(one[meet], other[meet]))
-    return near, shared / np.maximum(shapely.area(one), 1e-12)
+    return near, shared, np.stack([shapely.area(one), shapely.area(other)])
