@@ -81,6 +81,7 @@ def assemble(
         len(spec.classes),
         plan.weights,
         spec.band_names,
+        plan.pixels,
     )
     bands = fingerprint.bands
     clip = plan.normalisation == "clipped"

@@ -36,6 +36,7 @@ class Plan(Config):
         architecture: See `mapwright.models.build`.
         encoder: See `mapwright.models.build`.
         weights: What the encoder starts from: `auto`, `random`, a name or a file.
+        pixels: Width of the branch that sees each pixel by itself, beside the network; 0 = none.
         patch: Side of the square tiles that are learnt from, in pixels.
         batch: Tiles per step.
         steps: Number of steps of a fold.
@@ -62,6 +63,7 @@ class Plan(Config):
     architecture: str = "unet"
     encoder: str = "resnet18"
     weights: str = "auto"
+    pixels: int = Field(default=0, ge=0, le=1024)
     patch: int = Field(default=_LARGEST_PATCH, ge=_STRIDE, le=4096)
     batch: int = Field(default=_BATCH, ge=2)
     steps: int = Field(default=_FEWEST, ge=1)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import shutil
 import time
 from collections import defaultdict
@@ -22,7 +23,7 @@ from mapwright.data.config import Config, read_toml
 from mapwright.data.dataset import Dataset, Item
 from mapwright.data.describe import open_dataset
 from mapwright.data.spec import DatasetSpec
-from mapwright.data.splits import make_splits
+from mapwright.data.splits import Fold
 from mapwright.demo.dataset import make_settlements
 from mapwright.errors import DatasetError, SettingError
 from mapwright.evaluation import unseen_members
@@ -32,13 +33,14 @@ from mapwright.predict.model import Model
 from mapwright.report.build import write_report
 from mapwright.report.export_table import export_table
 from mapwright.report.tables import check_table, guesses_table, history_text, scores_table
-from mapwright.run import Options, train_on
+from mapwright.run import Options, draw_splits, train_on
 from mapwright.training.budget import Clock
 
 _AFTER = 20.0  # seconds that predictions and report take on a small data set
 _EXPORTING = 12.0  # seconds that each member of an ensemble takes to be exported and proved
 _SHOWN = 7  # images that a report shows beside their maps
 _SMALLEST = 64  # made-up tiles; fewer teach nothing
+_MAKING = 0.25  # of the time for learning from made-up tiles that making them may take
 
 
 class Pretrain(Config):
@@ -198,6 +200,7 @@ def _options(recipe: Recipe, task: Task, dataset: Dataset, parent: Model | None)
     """How to train; of a budget, time is left for what comes after."""
     settings = {**recipe.plan, **(task.settings or {})}
     folds = int(settings.pop("folds", 1))
+    splits = draw_splits(dataset, folds)
     after = _AFTER + (_EXPORTING * max(folds, 1) if recipe.export else 0.0)
     return Options(
         folds=folds,
@@ -206,17 +209,17 @@ def _options(recipe: Recipe, task: Task, dataset: Dataset, parent: Model | None)
         settings=settings,
         parent=parent,
         reserve=after if task.budget else 0.0,
-        after_pixels=_pixels(dataset, _to_map(recipe, dataset, folds)),
+        after_pixels=_pixels(dataset, _to_map(recipe, dataset, splits.folds)),
+        splits=splits,
         resume=True,
     )
 
 
-def _to_map(recipe: Recipe, dataset: Dataset, folds: int) -> list[Item]:
+def _to_map(recipe: Recipe, dataset: Dataset, folds: Sequence[Fold]) -> list[Item]:
     """The images to map: those without a mask and, if asked for, those held out."""
-    if not recipe.predict.held_out or folds == 0:
+    if not recipe.predict.held_out:
         return list(dataset.unlabelled)
-    splits = make_splits([item.stem for item in dataset.units], dataset.spec.split, folds)
-    held = {item.scene for fold in splits.folds for item in dataset.choose(fold.val)}
+    held = {item.scene for fold in folds for item in dataset.choose(fold.val)}
     return [item for item in dataset.items if not item.mask or item.stem in held]
 
 
@@ -228,10 +231,10 @@ def _pixels(dataset: Dataset, items: Sequence[Item]) -> int:
 
 def _map(recipe: Recipe, model: Model, dataset: Dataset, out: Path) -> list[Path]:
     """Map images; a held-out one by the members that never saw it."""
-    folds = len(model.bundle.history.folds)
+    folds = model.bundle.history.folds
     groups: dict[tuple[int, ...], list[Path]] = defaultdict(list)
-    for item in _to_map(recipe, dataset, folds if model.bundle.history.validated.windows else 0):
-        groups[unseen_members(model, item) or tuple(range(folds))].append(item.image)
+    for item in _to_map(recipe, dataset, folds):
+        groups[unseen_members(model, item) or tuple(range(len(folds)))].append(item.image)
     written: list[Path] = []
     for members, images in groups.items():
         maps = predict_files(
@@ -278,14 +281,16 @@ def _learn_first(recipe: Recipe, task: Task, clock: Clock | None) -> Model:
     """Make settlements and learn them; on the real images' classes, without a real image."""
     assert recipe.pretrain
     root = task.out / "pretrain" / "settlements"
-    make_settlements(root, recipe.pretrain.settlements)
     alike = ("architecture", "encoder")
     settings = {key: value for key, value in recipe.plan.items() if key in alike}
-    budget = None
+    budget, deadline = None, math.inf
     if clock:  # a share of the whole, whatever making the tiles took of it
         budget = recipe.pretrain.share * clock.seconds
+        deadline = task.began + _MAKING * budget
     else:
         settings["steps"] = recipe.pretrain.steps
+    count = recipe.pretrain.settlements
+    make_settlements(root, count, least=_SMALLEST, deadline=deadline)
     options = Options(
         budget=budget, began=task.began, settings={**settings, "keep": "last"}, resume=True
     )

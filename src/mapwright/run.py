@@ -87,11 +87,22 @@ def plan_for(dataset: Dataset, options: Options) -> tuple[PlanWithReasons, Finge
     return story.planned(), story.fingerprint
 
 
+def draw_splits(dataset: Dataset, folds: int) -> Splits:
+    """New divisions of a data set, as its description asks for them.
+
+    Raises:
+        DatasetError: No image has a mask, or there are too few for so many folds.
+    """
+    require_masks(dataset)
+    return make_splits([item.stem for item in dataset.units], dataset.spec.split, folds)
+
+
 def _splits(dataset: Dataset, options: Options) -> Splits:
     """The divisions that were drawn before, or new ones."""
     if options.splits is None:
-        names = [item.stem for item in dataset.units]
-        return make_splits(names, dataset.spec.split, options.folds)
+        return draw_splits(dataset, options.folds)
+    if isinstance(options.splits, Splits):
+        return options.splits
     if options.folds != 1:
         raise SettingError(
             "--splits says how many folds there are", where="--folds", expected="one of the two"

@@ -86,7 +86,7 @@ class Options:
         reserve: Seconds of the budget to leave for what comes after training.
         after_pixels: Pixels that all members map after training, with test-time augmentation; the
             budget leaves time for them.
-        splits: A `splits.json` to use again instead of drawing; its folds count.
+        splits: Divisions, or a `splits.json`, to use instead of drawing; their folds count.
     """
 
     folds: int = 1
@@ -97,7 +97,7 @@ class Options:
     began: float | None = None
     reserve: float = 0.0
     after_pixels: int = 0
-    splits: Path | None = None
+    splits: Splits | Path | None = None
 
 
 @dataclass

@@ -143,6 +143,30 @@ def test_other_bands_and_classes_are_matched_by_name(trained: Run, tmp_path: Pat
     assert "anew" in run.model.bundle.history.weights_reason
 
 
+@pytest.mark.parametrize("widths", [(0, 8), (8, 0), (8, 8), (8, 4)])
+def test_with_or_without_a_branch_for_pixels_the_network_is_taken_over(
+    squares: Path, tmp_path: Path, widths: tuple[int, int]
+) -> None:
+    quick = {**SHORT, "steps": 1, "learning_rate": 1e-9, "augmentation": {"rotate": 0}}
+    first = mw.train(squares, tmp_path / "first", settings={**quick, "pixels": widths[0]})
+    second = mw.train(
+        squares,
+        tmp_path / "second",
+        parent=mw.load(first.folder),
+        settings={**quick, "pixels": widths[1], "seed": 1},
+    )
+    old, new = (
+        {name.replace("network.network.", "network."): t for name, t in members[0].items()}
+        for members in (first.model.bundle.members, second.model.bundle.members)
+    )
+    for name in ("network.encoder.layer1.0.conv1.weight", "network.segmentation_head.0.weight"):
+        torch.testing.assert_close(old[name], new[name], atol=1e-6, rtol=0)
+    branch = "network.pixels.0.weight"
+    assert (branch in new) == (widths[1] > 0)
+    if widths == (8, 8):
+        torch.testing.assert_close(old[branch], new[branch], atol=1e-6, rtol=0)
+
+
 def test_a_model_of_another_architecture_is_no_start(
     trained: Run, squares: Path, tmp_path: Path
 ) -> None:

@@ -125,6 +125,15 @@ def test_settlements_are_a_data_folder_like_any_other(tmp_path: Path) -> None:
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
 
 
+def test_making_settlements_ends_when_its_time_is_over(tmp_path: Path) -> None:
+    make_settlements(tmp_path, 400, least=1, deadline=0.0)
+    dataset = open_dataset(tmp_path)
+    assert 1 <= len(dataset.labelled) < 400
+    assert not mw.check(dataset).harmful
+    make_settlements(tmp_path, 400)  # what is there is whole
+    assert len(open_dataset(tmp_path).labelled) == len(dataset.labelled)
+
+
 # --- the report --------------------------------------------------------------------------------
 
 

@@ -34,6 +34,22 @@ def test_timm_encoders_work() -> None:
         assert network.eval()(torch.zeros(1, 4, 64, 64)).shape == (1, 2, 64, 64)
 
 
+def test_the_branch_for_pixels_keeps_what_lies_next_to_each_other_apart() -> None:
+    """A chessboard of single pixels: the encoder halves it away, the branch does not."""
+    torch.manual_seed(0)
+    network, _ = build_model("unet", "resnet18", 4, 3, pixels=8)
+    board = (torch.arange(64)[:, None] + torch.arange(64)) % 2
+    image = board.float().expand(1, 4, 64, 64).clone()
+    blurred = network.eval().network  # type: ignore[union-attr]
+    with torch.inference_mode():
+        whole, without = network(image), blurred(image)  # type: ignore[operator]
+    assert whole.shape == (1, 3, 64, 64)
+    correction = (whole - without)[..., board.bool()] - (whole - without)[..., ~board.bool()]
+    assert correction.abs().mean() > 1e-3
+    plain, _ = build_model("unet", "resnet18", 4, 3)
+    assert type(plain).__name__ == "Unet"
+
+
 def test_unknown_names_are_refused_with_the_choices() -> None:
     with pytest.raises(SettingError, match=r"unknown architecture 'yolo'[\s\S]*unetplusplus"):
         build_model("yolo", "resnet18", 3, 2)

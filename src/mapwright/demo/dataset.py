@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
 from pathlib import Path
@@ -36,13 +38,17 @@ SPEC = DatasetSpec.model_validate(
 _FIRST = 10_000  # seed of the first tile; those below are the demo's
 
 
-def make_settlements(root: Path, count: int, seed: int = 0) -> None:
+def make_settlements(
+    root: Path, count: int, seed: int = 0, *, least: int = 0, deadline: float = math.inf
+) -> None:
     """Write tiles with masks, on all cores; `dataset.toml` comes last and says that all are there.
 
     Args:
         root: The data folder; a whole one is left as it is.
         count: Number of tiles.
         seed: Which ones.
+        least: Fewest tiles, whatever the clock says.
+        deadline: `time.monotonic()` from which on no further tile is begun.
     """
     if (root / FILE_NAME).exists():
         return
@@ -53,8 +59,11 @@ def make_settlements(root: Path, count: int, seed: int = 0) -> None:
         ProcessPoolExecutor(mp_context=get_context("spawn")) as pool,
         progress_bar("make", count, "tiles") as progress,
     ):
-        for _ in pool.map(_make_one, [root] * count, seeds, chunksize=16):
+        for made, _ in enumerate(pool.map(_make_one, [root] * count, seeds, chunksize=8), 1):
             progress.advance()
+            if made >= least and time.monotonic() > deadline:
+                pool.shutdown(cancel_futures=True)
+                break
     write_text(root / FILE_NAME, to_toml(SPEC, {}))
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import segmentation_models_pytorch as smp
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from mapwright.errors import SettingError
 from mapwright.models.weights import RANDOM, StartingWeights, load_encoder_weights
@@ -16,6 +17,41 @@ ARCHITECTURES = {cls.__name__.lower(): cls.__name__ for cls in smp._MODEL_ARCHIT
 """Names that `build_model` takes -> class names of segmentation_models_pytorch."""
 
 
+class WithPixels(nn.Module):
+    """A network whose logits are corrected pixel by pixel from the bands themselves.
+
+    Networks halve the image before they look at it and give their map at half resolution or less,
+    enlarged; what a single pixel measures gets lost. Two layers of 1 x 1 convolutions see the
+    bands of a pixel beside what the network thinks of its place, and add to its logits.
+
+    Args:
+        network: (N, C, H, W) to logits (N, K, H, W).
+        in_channels: Number of bands C.
+        classes: Number of classes K.
+        width: Channels of the two hidden layers.
+
+    Shape:
+        As the network.
+    """
+
+    def __init__(self, network: nn.Module, in_channels: int, classes: int, width: int) -> None:
+        super().__init__()
+        self.network = network
+        self.pixels = nn.Sequential(
+            nn.Conv2d(in_channels + classes, width, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, width, 1),
+            nn.ReLU(inplace=True),
+            nn.Conv2d(width, classes, 1),
+        )
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Logits of a batch."""
+        logits: Tensor = self.network(image)
+        correction: Tensor = self.pixels(torch.cat([image, logits.to(image.dtype)], dim=1))
+        return logits + correction
+
+
 def build_model(
     architecture: str,
     encoder: str,
@@ -23,6 +59,7 @@ def build_model(
     classes: int,
     weights: str = RANDOM,
     bands: Sequence[str] | None = None,
+    pixels: int = 0,
 ) -> tuple[nn.Module, StartingWeights]:
     """Build a segmentation network.
 
@@ -34,6 +71,7 @@ def build_model(
         weights: `random`; `auto`: pretrained if they are on this machine, else random; or a
             demand: `imagenet`, another name that the encoder knows, or a file.
         bands: Band names, so that pretrained filters go to the bands they were learnt on.
+        pixels: Width of the branch that sees each pixel by itself; 0 = none.
 
     Returns:
         A module (N, C, H, W) -> logits (N, K, H, W), H and W multiples of 32, and what it
@@ -63,4 +101,4 @@ def build_model(
             fix="choose another encoder or architecture",
         ) from error
     start = load_encoder_weights(network, encoder, weights, bands or (), in_channels)
-    return network, start
+    return (WithPixels(network, in_channels, classes, pixels) if pixels else network), start

@@ -37,7 +37,11 @@ def memory_of(spec: DatasetSpec, fingerprint: Fingerprint) -> Memory:
 
     def predict(plan: Plan) -> int:
         network, _ = build_model(
-            plan.architecture, plan.encoder, len(spec.used), len(spec.classes), "random"
+            plan.architecture,
+            plan.encoder,
+            len(spec.used),
+            len(spec.classes),
+            pixels=plan.pixels,
         )
         weights = sum(p.numel() * p.element_size() for p in network.parameters())
         kept, largest = kept_bytes(network, plan, len(spec.used), len(spec.classes))

@@ -12,14 +12,17 @@ from mapwright.models.inputs import SegmentationModel
 from mapwright.models.weights import StartingWeights
 
 _INPUTS = "inputs."  # the standardisation of the new images is kept
+_BRANCH = "network.pixels."  # beside the network, which is one level deeper then
+_HEAD = "network.segmentation_head"
 
 
 def transfer(parent: Bundle, spec: DatasetSpec, model: SegmentationModel) -> StartingWeights:
     """Put the weights of a trained model into a new one of the same architecture.
 
     The first layer is matched by band name; a band that the parent did not know starts from the
-    mean of its filters. The head is kept when class names are equal, else it starts anew. Of an
-    ensemble, the first member is taken.
+    mean of its filters. The head is kept when class names are equal, else it starts anew; so does
+    the branch that sees single pixels unless the bands are equal too. Of an ensemble, the first
+    member is taken.
 
     Args:
         parent: The trained model.
@@ -29,29 +32,35 @@ def transfer(parent: Bundle, spec: DatasetSpec, model: SegmentationModel) -> Sta
     Raises:
         WeightsError: The architectures differ.
     """
-    old, own = parent.members[0], model.state_dict()
+    old = {_plain(name): value for name, value in parent.members[0].items()}
     fitted: dict[str, Tensor] = {}
-    fresh = []
     same_classes = parent.spec.class_names == spec.class_names
-    for name, target in own.items():
-        if name.startswith(_INPUTS):
-            fitted[name] = target
-            continue
+    same_bands = parent.spec.band_names == spec.band_names
+    for own_name, target in model.state_dict().items():
+        name = _plain(own_name)
         value = old.get(name)
+        anew = name.startswith(_HEAD) and not same_classes
+        if name.startswith(_BRANCH):
+            known = value is not None and value.shape == target.shape
+            anew = not (same_classes and same_bands and known)
+        if name.startswith(_INPUTS) or anew:
+            fitted[own_name] = target
+            continue
         if value is None:
             raise _different(name, "is missing there")
-        if name.startswith("network.segmentation_head") and not same_classes:
-            fitted[name] = target
-            fresh.append(name)
-            continue
         if _is_first_layer(value, target, parent.spec, spec):
             value = _by_band(value, parent.spec.band_names, spec.band_names)
         if value.shape != target.shape:
             raise _different(name, f"is {tuple(value.shape)} there, {tuple(target.shape)} here")
-        fitted[name] = value
+        fitted[own_name] = value
     model.load_state_dict(fitted)
-    head = "its head starts anew, because the classes differ" if fresh else "with its head"
+    head = "with its head" if same_classes else "its head starts anew, because the classes differ"
     return StartingWeights(f"the model {parent.spec.name!r}", head)
+
+
+def _plain(name: str) -> str:
+    """The name of a tensor whether or not a branch stands beside the network."""
+    return name.replace("network.network.", "network.", 1)
 
 
 def _is_first_layer(value: Tensor, target: Tensor, old: DatasetSpec, new: DatasetSpec) -> bool:
