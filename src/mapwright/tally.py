@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from mapwright.data.blocks import cut
 from mapwright.data.dataset import Dataset, Item, Sample
+from mapwright.data.splits import group_names
 from mapwright.data.tiles import SampleCache
 from mapwright.metrics.blocks import BlockCounter, Count, block_side, block_units
 from mapwright.metrics.boundary import WIDTH, BandCounts, Bands, BoundaryCounter, boundary_counts
@@ -55,6 +56,7 @@ class Tally:
         stem: The image.
         size: Its height and width in pixels.
         part: Whether it is a part of an image.
+        group: The group that it stands together with; its own stem when it stands alone.
         blocks: Over valid, labelled pixels, for each of n blocks of the image: (n, 2, BINS + 1)
             histograms of a binary task, else (n, K, K) counts.
         missed: (K,) labelled pixels of each class where the image is invalid: a map gives them
@@ -69,6 +71,7 @@ class Tally:
     stem: str
     size: tuple[int, int]
     part: bool
+    group: str
     blocks: NDArray[np.int64]
     missed: NDArray[np.int64]
     leaked: NDArray[np.int64] | None = None
@@ -149,10 +152,11 @@ def count(
         leaked: (H, W) bool, ground that was learnt from; None = nobody looked.
     """
     counting = _Counting(item, dataset.size(item), what, model.bundle.decision.threshold, leaked)
+    (group,) = group_names([item.stem], dataset.spec.split)
     read = partial(SampleCache(dataset, _SMALL).read, item)
     for sample, probabilities in model.samples(read, counting.size):
         counting.add(sample, probabilities)
-    return counting.tally()
+    return counting.tally(group)
 
 
 class _Counting:
@@ -195,12 +199,13 @@ class _Counting:
             self._leaked += self._one(truth[here], counted[here])
         self._row += len(truth)
 
-    def tally(self) -> Tally:
-        """What was counted."""
+    def tally(self, group: str) -> Tally:
+        """What was counted on this image of a group."""
         return Tally(
             stem=self._item.stem,
             size=self.size,
             part=self._item.window is not None,
+            group=group,
             blocks=self._blocks.counts,
             missed=self._missed,
             leaked=None if self._ground is None else self._leaked,
@@ -231,7 +236,8 @@ def score(
     outlines = [entry.outlines(t) for entry, t in tallies]
     known = [o for o in outlines if o is not None]
     looked = [part for part in leaked if part is not None]
-    sizes, parts = [entry.size for entry, _ in tallies], any(entry.part for entry, _ in tallies)
+    sizes, groups = zip(*((entry.size, entry.group) for entry, _ in tallies), strict=True)
+    parts = any(entry.part for entry, _ in tallies)
     return summarize(
         [entry.stem for entry, _ in tallies],
         names,
@@ -239,7 +245,7 @@ def score(
         np.array([entry.counts_all(t) for entry, t in tallies]),
         tta=tta,
         note=note,
-        units=block_units(counts, sizes, parts=parts),
+        units=block_units(counts, sizes, groups, parts=parts),
         bands=Bands(np.stack(known), WIDTH) if known and len(known) == len(outlines) else None,
         leaked=np.stack(looked) if looked else None,
     )

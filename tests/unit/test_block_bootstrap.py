@@ -85,19 +85,35 @@ def noise(shape: tuple[int, int], seed: int) -> np.ndarray:
 def test_units_say_what_they_are_and_leave_out_ground_without_labels() -> None:
     counts = np.ones((9, 2, 2), np.int64)
     counts[4] = 0
-    units = block_units([counts, counts], [(300, 300), (300, 300)])
+    units = block_units([counts, counts], [(300, 300), (300, 300)], "ab")
     assert units.name == "blocks of 100 pixels"
     assert len(units.counts) == 16
-    whole = block_units([counts[:1], counts[4:5]], [(300, 300), (30, 30)])
+    whole = block_units([counts[:1], counts[4:5]], [(300, 300), (30, 30)], "ab")
     assert whole.name == "images"
     assert len(whole.counts) == 2  # an image is a draw, labelled or not
 
 
 def test_images_that_are_parts_of_scenes_are_called_blocks() -> None:
     counts = np.ones((1, 2, 2), np.int64)
-    units = block_units([counts] * 12, [(256, 256)] * 12, parts=True)
+    units = block_units([counts] * 12, [(256, 256)] * 12, "abcdefghijkl", parts=True)
     assert units.name == "blocks of 256 pixels"
     assert len(units.counts) == 12
+
+
+def test_many_images_are_drawn_whole_even_when_few_at_a_time_were_counted_in_blocks() -> None:
+    counts = [np.full((4, 2, 2), k, np.int64) for k in range(12)]
+    units = block_units(counts, [(256, 256)] * 12, "abcdefghijkl")
+    assert units.name == "images"
+    assert (units.counts[:, 0, 0] == 4 * np.arange(12)).all()
+
+
+def test_images_of_one_group_are_one_draw() -> None:
+    counts = [np.full((1, 2, 2), 1 + k, np.int64) for k in range(12)]
+    units = block_units(counts, [(64, 64)] * 12, ["x", "y", "x", *"abcdefghi"])
+    assert units.name == "groups of images"
+    assert sorted(units.counts[:, 1, 0]) == [2, 4, 4, 5, 6, 7, 8, 9, 10, 11, 12]
+    few = block_units(counts, [(64, 64)] * 12, ["x", "y"] * 6)
+    assert few.name == "blocks of 64 pixels"
 
 
 # --- do 95 % intervals hold the truth in 95 % of trials? -----------------------------------------
@@ -125,7 +141,7 @@ def _trial(rng: np.random.Generator) -> tuple[Counts, Counts]:
         counter.add(0, truth, guess)
         blocks.append(counter.counts)
         pooled += cm.confusion(truth, guess, 2)
-    return pooled, block_units(blocks, [(SIDE, SIDE)] * SCENES).counts
+    return pooled, block_units(blocks, [(SIDE, SIDE)] * SCENES, "ab").counts
 
 
 def _pixel_interval(pooled: Counts, seed: int) -> np.ndarray:

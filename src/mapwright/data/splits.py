@@ -131,15 +131,27 @@ def _given(names: Sequence[str], split: Split, given: Given, folds: int) -> Spli
     return Splits(by="given", seed=split.seed, folds=(fold,))
 
 
-def _groups(names: Sequence[str], split: Split) -> Mapping[str, list[str]]:
-    """What must stand together, in order of appearance."""
+def group_names(names: Sequence[str], split: Split) -> list[str]:
+    """What each image stands together with: a name that images of one group share.
+
+    Raises:
+        SettingError: Nothing in an image's name says which group it belongs to.
+    """
     leader = {stem: same[0] for same in split.together for stem in same}
-    groups: dict[str, list[str]] = defaultdict(list)
+    groups = []
     for name in names:
         scene, window = parse_name(name)
         own = _group_of(name, split) if split.by == "group" else name
         stem = scene if window and name not in leader else name
-        groups[f"together {leader[stem]}" if stem in leader else own].append(name)
+        groups.append(f"together {leader[stem]}" if stem in leader else own)
+    return groups
+
+
+def _groups(names: Sequence[str], split: Split) -> Mapping[str, list[str]]:
+    """What must stand together, in order of appearance."""
+    groups: dict[str, list[str]] = defaultdict(list)
+    for name, group in zip(names, group_names(names, split), strict=True):
+        groups[group].append(name)
     return groups
 
 

@@ -8,6 +8,7 @@ beside those patches nearly are (Lahiri 2003, "Resampling Methods for Dependent 
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -82,18 +83,29 @@ class BlockCounter:
 
 
 def block_units(
-    counts: Sequence[Counts], shapes: Sequence[tuple[int, int]], *, parts: bool = False
+    counts: Sequence[Counts],
+    shapes: Sequence[tuple[int, int]],
+    groups: Sequence[str],
+    *,
+    parts: bool = False,
 ) -> Units:
-    """What the bootstrap draws.
+    """What the bootstrap draws: groups of images if there are enough of them, else blocks.
 
     Args:
         counts: (n, K, K) counts of the blocks of each image; n = 1 where an image is not cut.
         shapes: Rows and columns of each image.
+        groups: The group of each image, such as its place; images of one are no independent draws.
         parts: The images are parts of scenes themselves.
     """
     units = np.concatenate(counts)
-    if len(units) == len(shapes) and not parts:
-        return Units(units, "images")
+    members: dict[str, list[int]] = defaultdict(list)
+    for k, name in enumerate(groups):
+        members[name].append(k)
+    whole = len(units) == len(shapes) and len(members) == len(shapes)
+    if not parts and (whole or len(members) >= ENOUGH_IMAGES):
+        sums = np.stack([part.sum(axis=0) for part in counts])
+        drawn = np.stack([sums[same].sum(axis=0) for same in members.values()])
+        return Units(drawn, "images" if len(drawn) == len(shapes) else "groups of images")
     side = math.sqrt(sum(height * width for height, width in shapes) / len(units))
     # a block without a label is no draw: it would only pretend that there were more of them
     return Units(units[units.any(axis=(1, 2))], f"blocks of {side:.0f} pixels")
