@@ -1,0 +1,1 @@
+"""Studies: many trainings on shared divisions of one data set, and what they show together."""
