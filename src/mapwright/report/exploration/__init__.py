@@ -1,0 +1,1 @@
+"""The page that shows what a data set holds before anything is learnt from it."""
