@@ -25,8 +25,9 @@ from scipy.ndimage import gaussian_filter
 from mapwright.io.rle import decode_instances, decode_mask, encode_instances, encode_mask
 from mapwright.io.run_table import RunTable, write_run_table
 from mapwright.metrics.components import Cut
+from mapwright.metrics.object_records import Grid, record
 from mapwright.metrics.object_scores import object_scores
-from mapwright.metrics.object_tuning import Grid, grid_sums, record, tune
+from mapwright.metrics.object_tuning import grid_sums, tune
 from mapwright.metrics.objects import count_objects
 
 SHAPE = (768, 768)
@@ -120,7 +121,7 @@ def scores(rng: np.random.Generator) -> None:
         len(counts),
         (object_scores(counts) for _ in range(1)),
     )
-    steps = f"record of {len(grid.cuts)} thresholds"
+    steps = f"record of {len(grid.cuts)} cuts"
     row(steps, IMAGES, len(scenes), (record(*pair, grid) for pair in scenes))
     tracemalloc.start()
     records = [record(*pair, grid) for pair in scenes]

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mapwright.apply import load as load
     from mapwright.apply import predict_files as predict_files
+    from mapwright.apply import predict_table as predict_table
     from mapwright.areas.assess import area as area
     from mapwright.areas.draw import draw_sample as draw_sample
     from mapwright.areas.result import Areas as Areas
@@ -32,9 +33,11 @@ if TYPE_CHECKING:
     from mapwright.io.vector import polygonize as polygonize
     from mapwright.metrics.summary import Scores as Scores
     from mapwright.models.build import build_model as build_model
+    from mapwright.models.custom import ChannelsLast as ChannelsLast
     from mapwright.plan import Plan as Plan
     from mapwright.predict.model import Model as Model
     from mapwright.predict.model import Prediction as Prediction
+    from mapwright.report.exploration.page import explore as explore
     from mapwright.run import Run as Run
     from mapwright.run import train as train
 
@@ -44,8 +47,11 @@ _HOMES = {
     "choose_items": "evaluation",
     "draw_sample": "areas.draw",
     "predict_files": "apply",
+    "predict_table": "apply",
+    "explore": "report.exploration.page",
     "export": "exporting.write",
     "polygonize": "io.vector",
+    "ChannelsLast": "models.custom",
     "CheckReport": "data.check",
     "check": "data.check",
     "Dataset": "data.dataset",

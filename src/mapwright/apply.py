@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from mapwright.data.dataset import Dataset
 from mapwright.data.describe import require_folder
@@ -13,19 +14,30 @@ from mapwright.errors import DatasetError, OutputError
 from mapwright.io.files import make_folder
 from mapwright.io.vector import PolygonOptions
 from mapwright.predict.model import Model, Written
+from mapwright.predict.submission import Submission, write_submission
 from mapwright.progress import progress_bar
 
+if TYPE_CHECKING:
+    from mapwright.models.custom import Build
+
 MODEL_NAME = "model.safetensors"
+SUBMISSION_NAME = "submission.csv"
 
 
-def load(path: str | Path) -> Model:
+def load(path: str | Path, build: str | Build | None = None) -> Model:
     """Load a model from its file or its run folder.
+
+    Args:
+        path: Which.
+        build: Of a network of your own, the function that makes it, where the one that the file
+            names can't be had; see `mapwright.models.custom`.
 
     Raises:
         ModelFileError: Missing, cut short, altered or not ours.
+        SettingError: The function can't be found by its name.
     """
     path = Path(path)
-    return Model.load(path / MODEL_NAME if path.is_dir() else path)
+    return Model.load(path / MODEL_NAME if path.is_dir() else path, build)
 
 
 def dataset_for(model: Model, root: Path, spec_file: Path | None = None) -> Dataset:
@@ -43,7 +55,10 @@ def dataset_for(model: Model, root: Path, spec_file: Path | None = None) -> Data
     if not path.exists() and not spec_file:
         stems = match_files(root, spec.images)
         exclude = tuple(entry for entry in spec.exclude if entry.stem in stems)
-        return Dataset(root, spec.model_copy(update={"exclude": exclude}))
+        split = spec.split
+        if split.groups and not (root / split.groups).is_file():
+            split = split.model_copy(update={"groups": None})
+        return Dataset(root, spec.model_copy(update={"exclude": exclude, "split": split}))
     own = DatasetSpec.load(path)
     for what, here, there in (
         ("bands", own.band_names, spec.band_names),
@@ -105,6 +120,28 @@ def predict_files(
             written.append(files)
             progress.advance(note=image.name)
     return written
+
+
+def predict_table(
+    model: Model, paths: Sequence[str | Path], out: str | Path, *, unlabelled: bool = False
+) -> Submission:
+    """Find the objects of images and write them as one table of run lengths, as Kaggle takes it.
+
+    Args:
+        model: The model, with its test-time augmentation.
+        paths: Images, or folders: of a data folder its images, of another every image in it.
+        out: The table, ending in `.csv`, or a folder for `submission.csv`.
+        unlabelled: Of a data folder, only the images without a mask.
+
+    Raises:
+        MapwrightError: See `write_submission`.
+    """
+    images = [image for path in paths for image in _images(model, Path(path), unlabelled)]
+    _require_own_names(images)
+    target = Path(out)
+    return write_submission(
+        model, images, target if target.suffix.lower() == ".csv" else target / SUBMISSION_NAME
+    )
 
 
 def _images(model: Model, path: Path, unlabelled: bool) -> list[Path]:

@@ -21,7 +21,9 @@ from mapwright.data.fingerprint import Fingerprint
 from mapwright.data.spec import DatasetSpec
 from mapwright.errors import ModelFileError
 from mapwright.io.tensors import save_tensors
-from mapwright.models.build import STRIDE, build_model
+from mapwright.models.build import build_model
+from mapwright.models.custom import Build, name_of, stride_of
+from mapwright.models.gate import gate_for
 from mapwright.models.inputs import Inputs, SegmentationModel
 from mapwright.models.weights import StartingWeights
 from mapwright.plan import Plan
@@ -82,6 +84,7 @@ def assemble(
         plan.weights,
         spec.band_names,
         plan.pixels,
+        plan.build,
     )
     bands = fingerprint.bands
     clip = plan.normalisation == "clipped"
@@ -92,7 +95,8 @@ def assemble(
         low=[band.percentiles[0] for band in bands] if clip else None,
         high=[band.percentiles[-1] for band in bands] if clip else None,
     )
-    return SegmentationModel(inputs, network, STRIDE), start
+    gate = gate_for(network) if plan.gate else None
+    return SegmentationModel(inputs, network, stride_of(network), gate), start
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:
@@ -113,11 +117,16 @@ def save_bundle(bundle: Bundle, path: Path) -> None:
     save_tensors(path, tensors, {_HEADER: header, _CHECKSUM: _checksum(header, tensors)})
 
 
-def load_bundle(path: Path) -> Bundle:
+def load_bundle(path: Path, build: str | Build | None = None) -> Bundle:
     """Read a model file.
+
+    Args:
+        path: The file.
+        build: Makes the network instead of the function that the file names; None = as named.
 
     Raises:
         ModelFileError: Missing, not ours, from a newer version, cut short or altered.
+        SettingError: The function can't be found by its name.
     """
     header, checksum, tensors = _read(path)
     if checksum != _checksum(header, tensors):
@@ -130,7 +139,10 @@ def load_bundle(path: Path) -> Bundle:
             expected=f"format {FORMAT} or older",
             fix="update mapwright",
         )
-    return Bundle(**read_header(values, path), members=_members(tensors, values["members"]))
+    bundle = Bundle(**read_header(values, path), members=_members(tensors, values["members"]))
+    if build is None:
+        return bundle
+    return replace(bundle, plan=bundle.plan.model_copy(update={"build": name_of(build)}))
 
 
 def require_bundle(card: Card) -> Bundle:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, Self
 
@@ -18,19 +18,59 @@ from mapwright.data.config import Config
 from mapwright.data.fingerprint import Fingerprint
 from mapwright.data.spec import DatasetSpec
 from mapwright.data.splits import Fold
+from mapwright.errors import SettingError
+from mapwright.metrics.components import Cut, ObjectRule
 from mapwright.plan import Plan
 from mapwright.types import Tta, Window
 
 
+class ObjectDecision(Config):
+    """How probabilities become objects.
+
+    Args:
+        rule: From the probabilities of an image to its objects.
+        tuned_for: The score that it was chosen for; empty when nothing was tuned.
+        reason: Why this rule, in words.
+    """
+
+    rule: ObjectRule
+    tuned_for: str = ""
+    reason: str = ""
+
+
 class Decision(Config):
-    """How probabilities become classes.
+    """How probabilities become classes and objects.
 
     Args:
         threshold: With two classes, a pixel is the second class from this probability on. With
             more, the most probable class is taken and this value is not used.
+        objects: How objects are made where the objects of a class are counted; None = nobody
+            decided.
     """
 
     threshold: float = Field(default=0.5, ge=0, le=1)
+    objects: ObjectDecision | None = None
+
+    @property
+    def object_rule(self) -> ObjectRule:
+        """The rule for objects: as decided, else every patch of pixels from the threshold on."""
+        return self.objects.rule if self.objects else ObjectRule(Cut(self.threshold))
+
+    def without(self, *, probabilities: bool, presence: bool) -> Decision:
+        """What is left to decide where a file does not give all that a model does.
+
+        Args:
+            probabilities: It gives none, as it has decided by the threshold already.
+            presence: It does not give what the gate was tuned on.
+        """
+        threshold = 0.5 if probabilities else self.threshold
+        if self.objects is None:
+            return Decision(threshold=threshold)
+        rule = self.objects.rule
+        if probabilities:
+            rule = replace(rule, cut=replace(rule.cut, threshold=0.5, core=None))
+        rule = replace(rule, gate=0.0 if presence else rule.gate)
+        return Decision(threshold=threshold, objects=self.objects.model_copy(update={"rule": rule}))
 
 
 class Ground(Config):
@@ -186,6 +226,22 @@ class Card(ABC):
     decision: Decision
     history: History
     scores: Mapping[str, Any] | None = None
+
+    def require_counted(self) -> int:
+        """The class whose objects are found: as described, or the second of two.
+
+        Raises:
+            SettingError: There are more classes, and none is said to be counted.
+        """
+        counted = 1 if len(self.spec.classes) == 2 else self.spec.counted
+        if counted is None:
+            raise SettingError(
+                f"of {len(self.spec.classes)} classes, none is said to have objects to count",
+                where=f"the model {self.spec.name!r}",
+                expected="`objects = true` for one of the classes in dataset.toml",
+                fix="add it there, and train again",
+            )
+        return counted
 
     @property
     def tile(self) -> int:

@@ -13,15 +13,13 @@ from mapwright.data.dataset import Dataset, Item
 from mapwright.data.likeness import find_doubts, sample_values
 from mapwright.data.overlaps import Unit, audit_split, leaked_pixels
 from mapwright.errors import DatasetError
+from mapwright.held_out import describe_objects
+from mapwright.metrics.object_records import Grid
 from mapwright.metrics.summary import Scores
-from mapwright.metrics.threshold import (
-    best_threshold,
-    cross_fitted,
-)
 from mapwright.predict.model import Model
 from mapwright.predict.source import Source
 from mapwright.progress import progress_bar
-from mapwright.tally import Tally, count, score, wanted
+from mapwright.tally import Counted, Tally, count, score, wanted
 from mapwright.types import Valid
 
 _LOOKED_AT = 12  # images, to learn whether values are like those learnt from
@@ -41,14 +39,21 @@ def evaluate(model: Model, dataset: Dataset, items: Sequence[Item], note: str = 
         items: Which images; each must have a mask.
         note: Passed on to the result.
     """
-    return scores_of(model, tally(model, dataset, items), note)
+    return scores_of(model, dataset, tally(model, dataset, items), note)
 
 
-def scores_of(model: Model, tallies: Sequence[Tally], note: str = "") -> Scores:
-    """The scores of what was counted, at the model's own threshold."""
-    threshold = model.bundle.decision.threshold
-    names = model.bundle.spec.class_names
-    return score([(entry, threshold) for entry in tallies], names, tta=model.views, note=note)
+def scores_of(model: Model, dataset: Dataset, tallies: Sequence[Tally], note: str = "") -> Scores:
+    """The scores of what was counted, by the model's own decision."""
+    decision, names = model.bundle.decision, model.bundle.spec.class_names
+    scores = score([(entry, decision) for entry in tallies], names, tta=model.views, note=note)
+    gsd = model.bundle.fingerprint.gsd
+    return describe_objects(scores, dataset, counted_class(model, dataset), decision, gsd)
+
+
+def counted_class(model: Model, dataset: Dataset) -> int | None:
+    """The class whose objects are counted, as the data say, else the model; None = none."""
+    own = dataset.spec.counted
+    return model.bundle.spec.counted if own is None else own
 
 
 def tally(
@@ -65,12 +70,15 @@ def tally(
         model: The model.
         dataset: Reads the images.
         items: Which images.
-        tuned: The threshold of a binary task is chosen afterwards.
+        tuned: The threshold of a binary task and the rule for objects are chosen afterwards.
         maps: Keep truth and prediction of every image.
     """
+    index = counted_class(model, dataset)
+    how = Grid() if tuned else model.bundle.decision.object_rule
+    objects = None if index is None else Counted(index, how)
     models: dict[tuple[int, ...], Model] = {}
     tallies = []
-    what = wanted(dataset, items, tuned, maps)
+    what = wanted(dataset, items, tuned, maps, objects)
     shared = _shared_ground(model, dataset, items)
     with progress_bar("evaluate", len(items)) as progress:
         for item in items:
@@ -114,31 +122,6 @@ def unseen_members(model: Model, item: Item) -> tuple[int, ...]:
     digest = item.digest()
     learnt = model.bundle.history.learnt
     return tuple(k for k, seen in enumerate(learnt) if not seen.meets(digest, item.window))
-
-
-def score_folds(
-    folds: Sequence[Sequence[Tally]], names: Sequence[str], tta: str
-) -> tuple[Scores, float]:
-    """Out-of-fold scores and the decision threshold.
-
-    With two classes the threshold is tuned: the one that is stored on all folds, but each fold's
-    own score uses the one tuned on the other folds, so that it is not flattered.
-
-    Args:
-        folds: What each member counted on the images that it did not learn from.
-        names: The classes.
-        tta: Test-time augmentation used.
-    """
-    thresholds, stored = [0.5] * len(folds), 0.5
-    if len(names) == 2:
-        pooled = [np.sum([entry.pooled for entry in fold], axis=0) for fold in folds]
-        thresholds, stored = cross_fitted(pooled), best_threshold(np.sum(pooled, axis=0))
-    pairs = [(entry, t) for fold, t in zip(folds, thresholds, strict=True) for entry in fold]
-    note = f"out of fold, {len(folds)} folds; every image is scored by a model that never saw it"
-    if len(names) == 2:
-        note += f"; threshold {stored:g}, for each fold's score tuned on the others"
-    scores = score(pairs, names, tta=tta, note=note)
-    return scores, stored
 
 
 def choose_items(model: Model, dataset: Dataset, split: Split) -> tuple[tuple[Item, ...], str]:
@@ -212,10 +195,19 @@ def _caveats(model: Model, items: Sequence[Item], known: bool) -> str:
     learnt = sum(not unseen_members(model, item) for item in items)
     if learnt:
         notes.append(f"{learnt} of {len(items)} images were learnt from: the scores flatter")
-    elif known and len(history.folds) > 1 and len(model.bundle.spec.classes) == 2:
-        notes.append("the decision threshold was tuned on these images: they flatter slightly")
+    elif known and (tuned := _tuned(model)):
+        notes.append(f"{tuned} tuned on these images: they flatter slightly")
     digests = [item.digest() for item in items]
     return "; ".join(filter(None, [*notes, ancestry_note(history.ancestors, digests)]))
+
+
+def _tuned(model: Model) -> str:
+    """What of a model was tuned on its held-out images, in words."""
+    objects = model.bundle.decision.objects
+    if objects and objects.tuned_for:
+        return "threshold and rules for objects were"
+    many = len(model.bundle.history.folds) > 1 and len(model.bundle.spec.classes) == 2
+    return "the decision threshold was" if many else ""
 
 
 def ancestry_note(ancestors: Sequence[str], digests: Sequence[str]) -> str:

@@ -4,10 +4,18 @@ from __future__ import annotations
 
 import os
 import platform
+import sys
 from dataclasses import dataclass
+from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 
 import psutil
+
+_LIBRARIES = (
+    "mapwright", "torch", "segmentation-models-pytorch", "timm", "lightning-fabric", "numpy",
+    "rasterio", "safetensors",
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -45,3 +53,24 @@ def detect_hardware() -> Hardware:
     bfloat16 = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
     name = str(capabilities.get("cpu_name") or platform.processor() or platform.machine())
     return Hardware("cpu", name, cores or 1, memory, bfloat16)
+
+
+def library_versions() -> dict[str, str]:
+    """The versions of what results depend on."""
+    return {name: version(name) for name in _LIBRARIES}
+
+
+def describe_environment(hardware: Hardware, data: Path) -> dict[str, Any]:
+    """What a training ran on and with, as JSON-able built-in types.
+
+    Args:
+        hardware: The machine.
+        data: The data folder.
+    """
+    return {
+        "data": str(data.resolve()),
+        "python": sys.version.split()[0],
+        "platform": platform.platform(),
+        "hardware": hardware.__dict__,
+        "versions": library_versions(),
+    }

@@ -19,6 +19,7 @@ from pydantic import Field
 from mapwright.card import Card, Decision, History, read_header
 from mapwright.data.config import Config
 from mapwright.errors import ModelFileError, SettingError
+from mapwright.plan import Plan
 from mapwright.types import IGNORE, Tta
 
 SUFFIX = ".onnx"
@@ -51,6 +52,8 @@ class Form(Config):
         dynamic: Whether any other height and width will do as well.
         invalid: What a mask holds where the image is invalid.
         squeeze: Whether N is always 1 and a mask comes as (h, w).
+        presence: Whether a second output, (N,) float32, is the probability that a tile holds an
+            object; of a model with a gate.
     """
 
     output: Output = "mask"
@@ -58,6 +61,12 @@ class Form(Config):
     dynamic: bool = False
     invalid: Literal[0, 255] = IGNORE
     squeeze: bool = False
+    presence: bool = False
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of what it gives, in order."""
+        return (self.output, *(["presence"] if self.presence else []))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,12 +78,14 @@ class OnnxFile(Card):
         form: What its graph takes and gives.
         proof: What was done to prove it equal to the model; see `mapwright.exporting`.
         session: ONNX Runtime with the graph.
+        lost: What of the rule for objects the graph can't serve, in words; empty when nothing.
     """
 
     path: Path
     form: Form
     proof: Mapping[str, Any]
     session: Any = field(repr=False, compare=False)
+    lost: str = ""
 
     @property
     def tile(self) -> int:
@@ -84,9 +95,8 @@ class OnnxFile(Card):
     @property
     def caveat(self) -> str:
         """What a reader of scores or maps must know of this file."""
-        if self.form.output == "mask":
-            return "an exported mask: where tiles overlap, they vote with one class for each pixel"
-        return ""
+        mask = "an exported mask: where tiles overlap, they vote with one class for each pixel"
+        return "; ".join(filter(None, [mask if self.form.output == "mask" else "", self.lost]))
 
     @cached_property
     def input_name(self) -> str:
@@ -157,11 +167,23 @@ def _from_header(path: Path, values: Mapping[str, Any], session: Any) -> OnnxFil
         )
     form = Form.parse(values["form"], path)
     card = read_header(values, path)
-    if form.output in ("mask", "deepness"):  # the threshold is in the graph already
-        card["decision"] = Decision()
+    card["decision"], lost = _usable(card["decision"], form, card["plan"])
     history: History = card["history"]
     card["history"] = history.as_one()
-    return OnnxFile(**card, path=path, form=form, proof=values["proof"], session=session)
+    proof = values["proof"]
+    return OnnxFile(**card, path=path, form=form, proof=proof, session=session, lost=lost)
+
+
+def _usable(decision: Decision, form: Form, plan: Plan) -> tuple[Decision, str]:
+    """What of a decision is left to make on what the graph gives, and what is lost, in words."""
+    decided = form.output in ("mask", "deepness")  # the threshold is in the graph already
+    closed = not form.presence if plan.gate else decided  # what the gate was tuned on is not there
+    rule = decision.object_rule
+    cores = ["cores"] if decided and rule.cut.core is not None else []
+    lost = [*cores, *(["its gate"] if closed and rule.gate > 0 else [])]
+    words = f"the rule for objects is used without {' and '.join(lost)}: this file lacks"
+    words += " the probabilities that they were tuned on"
+    return decision.without(probabilities=decided, presence=closed), words if lost else ""
 
 
 def open_session(data: bytes) -> Any:

@@ -6,17 +6,18 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from statistics import median_low
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 import tomlkit
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from mapwright.data.augmentation import Augmentation
 from mapwright.data.config import Config
 from mapwright.data.fingerprint import BandStats, Fingerprint
+from mapwright.data.sampling import choices
 from mapwright.errors import SettingError
 from mapwright.hardware import Hardware
-from mapwright.types import LossName, Tta
+from mapwright.types import LossName, Tta, TuneFor
 
 _STRIDE = 32  # pixels; every encoder halves its input five times
 _LARGEST_PATCH = 256  # pixels; the context that such an encoder can use
@@ -24,8 +25,9 @@ _BATCH = 8  # tiles; batch normalisation needs several for a stable mean
 _SEEN = 40  # times that every pixel is looked at without a budget
 _FEWEST, _MOST = 400, 10_000  # steps without a budget
 _FEW_IMAGES = 60  # up to so many, one split is a lottery and test-time views are cheap
-_RARE = 0.05  # of the pixels; a class with less is rare
-_RARE_TILES = 0.33  # of the tiles are drawn around classes then, as in nnU-Net
+_OWN = {"architecture": "own", "encoder": "own", "weights": "random"}  # of a network of your own
+_COLOURS = 3  # bands; more are a spectrum
+_BRANCH = 32  # channels of the branch that sees single pixels
 _MEMORY_SHARE = 0.7  # of the memory that training may plan with
 
 
@@ -36,6 +38,8 @@ class Plan(Config):
         architecture: See `mapwright.models.build`.
         encoder: See `mapwright.models.build`.
         weights: What the encoder starts from: `auto`, `random`, a name or a file.
+        build: `package.module:function` that makes the network instead of these two; see
+            `mapwright.models.custom`.
         pixels: Width of the branch that sees each pixel by itself, beside the network; 0 = none.
         patch: Side of the square tiles that are learnt from, in pixels.
         batch: Tiles per step.
@@ -48,7 +52,15 @@ class Plan(Config):
         validate_every: Steps between two validations.
         keep: Which weights to keep: the `best` on the validation images, or the `last`.
         loss: What training makes small; see `mapwright.losses`.
-        rare: Share of the tiles that are drawn around a pixel of an evenly drawn class.
+        alarm: Weight of false alarms in Dice; misses have what is left to one.
+        smooth: Pixels that Dice counts as found beside those of the batch.
+        gate: Weight in the loss of a second output, whether there is any object in a tile; 0 = no
+            such output.
+        rare: Share of the tiles that are drawn around a pixel of an evenly drawn class, of those
+            that have at most half of the pixels.
+        empty: Share of the tiles that are drawn from images without object; those that are neither
+            `rare` nor `empty` come from the other images then. 0 = images as they come.
+        mining: Share of the `empty` tiles that are drawn where the network raised false alarms.
         normalisation: `standardised` per band, or `clipped` to the 0.5 and 99.5 % first.
         augmentation: How tiles are varied.
         precision: Number type of the heavy arithmetic in training.
@@ -56,12 +68,14 @@ class Plan(Config):
         tile: Side of the square tiles that maps are made from, in pixels.
         overlap: Share by which those tiles overlap.
         tta: Test-time augmentation of scores and maps.
+        tune_for: The score that thresholds, and rules for objects, are tuned for.
         save_every: Seconds between two saved states of the training.
         seed: Seed of everything random.
     """
 
     architecture: str = "unet"
     encoder: str = "resnet18"
+    build: str = Field(default="", pattern=r"^$|^[\w.]+:[\w.]+$")
     weights: str = "auto"
     pixels: int = Field(default=0, ge=0, le=1024)
     patch: int = Field(default=_LARGEST_PATCH, ge=_STRIDE, le=4096)
@@ -75,7 +89,12 @@ class Plan(Config):
     validate_every: int = Field(default=25, ge=1)
     keep: Literal["best", "last"] = "best"
     loss: LossName = "dice+cross_entropy"
+    alarm: float = Field(default=0.5, ge=0, le=1)
+    smooth: float = Field(default=1.0, gt=0)
+    gate: float = Field(default=0.0, ge=0)
     rare: float = Field(default=0.0, ge=0, le=1)
+    empty: float = Field(default=0.0, ge=0, le=1)
+    mining: float = Field(default=0.0, ge=0, le=1)
     normalisation: Literal["standardised", "clipped"] = "standardised"
     augmentation: Augmentation = Augmentation()
     precision: Literal["float32", "bfloat16"] = "float32"
@@ -83,8 +102,23 @@ class Plan(Config):
     tile: int = Field(default=_LARGEST_PATCH, ge=_STRIDE)
     overlap: float = Field(default=0.5, ge=0, lt=1)
     tta: Tta = "none"
+    tune_for: TuneFor = "mean_iou"
     save_every: float = Field(default=30.0, ge=0)
     seed: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        named = {"architecture", "encoder"} & self.model_fields_set
+        if self.build and any(getattr(self, key) != _OWN[key] for key in named):
+            raise ValueError("the network is what build gives: leave architecture and encoder out")
+        if self.rare + self.empty > 1:
+            raise ValueError(f"rare {self.rare:g} and empty {self.empty:g} are more than all tiles")
+        return self
+
+    @property
+    def network(self) -> str:
+        """The network in words."""
+        return self.build or f"{self.architecture} with {self.encoder}"
 
 
 Memory = Callable[[Plan], int]
@@ -128,6 +162,7 @@ def make_plan(
     settings: Mapping[str, Any] | None = None,
     *,
     folds: int = 1,
+    objects: bool = False,
     memory: Memory | None = None,
 ) -> PlanWithReasons:
     """Derive a plan from the data and the machine.
@@ -137,6 +172,7 @@ def make_plan(
         hardware: The machine.
         settings: Values set by hand; the rest follows.
         folds: Number of folds; 1 = one split, 0 = no image is held out.
+        objects: Whether the objects of a class are counted.
         memory: Predicts the memory of a plan, so that the batch fits.
 
     Raises:
@@ -156,8 +192,26 @@ def make_plan(
         if folds == 0
         else "the best weights on the validation images",
     )
+    rules.put(
+        "tune_for",
+        "f2" if objects else "mean_iou",
+        "objects are counted, and F2 is the score of those found, missed and invented"
+        if objects
+        else "the score that stands first in every table",
+    )
     plan = Plan.parse(rules.values, "settings")
+    if objects == (plan.tune_for == "mean_iou"):
+        raise _wrong_aim(plan.tune_for, objects)
     return _fit_memory(PlanWithReasons(plan, rules.reasons), hardware, given, memory)
+
+
+def _wrong_aim(tune_for: str, objects: bool) -> SettingError:
+    return SettingError(
+        f"tune_for is {tune_for!r}, and {'objects are' if objects else 'no objects are'} counted",
+        where="settings",
+        expected="f2, dice_pooled, dice_mean or dice_objects" if objects else "mean_iou",
+        fix="choose one of these, or set `objects` of a class in dataset.toml",
+    )
 
 
 class _Rules:
@@ -177,9 +231,22 @@ class _Rules:
 
 
 def _network(rules: _Rules) -> None:
+    rules.put("build", "", "no network of your own was given")
+    if rules.values["build"]:
+        for key in ("architecture", "encoder", "weights"):
+            rules.put(key, _OWN[key], "the network is what the function gives")
     rules.put("architecture", "unet", "keeps fine outlines, and is the reference of the field")
     rules.put("encoder", "resnet18", "learns from few images and is fast on any machine")
     rules.put("weights", "auto", "pretrained when they are on this machine, else random")
+    bands = len(rules.fingerprint.bands)
+    rules.put(
+        "pixels",
+        _BRANCH if bands > _COLOURS else 0,
+        f"{bands} bands: spectra tell classes apart, and the network blurs them; a branch that "
+        "sees each pixel by itself is learnt first, in seconds"
+        if bands > _COLOURS
+        else f"{bands} bands: the look of a place says more than the colour of a pixel",
+    )
 
 
 def _tiles(rules: _Rules) -> None:
@@ -229,25 +296,9 @@ def _schedule(rules: _Rules) -> None:
 
 def _learning(rules: _Rules) -> None:
     """Loss, sampling and normalisation."""
-    rules.put(
-        "loss",
-        "dice+cross_entropy",
-        "cross-entropy gives every pixel a say, Dice every class whatever its size",
-    )
-    total = max(sum(rules.fingerprint.class_pixels), 1)
-    there = [entry for entry in rules.fingerprint.classes if entry.pixels]
-    rarest = min(there, key=lambda entry: entry.pixels)
-    share = rarest.pixels / total
-    rules.put(
-        "rare",
-        _RARE_TILES if share < _RARE else 0.0,
-        f"the rarest class, {rarest.name}, has {share:.2%} of the pixels: "
-        + (
-            "a third of the tiles are drawn around evenly drawn classes"
-            if share < _RARE
-            else f"with {_RARE:.0%} or more, tiles from anywhere show it often enough"
-        ),
-    )
+    for choice in choices(rules.fingerprint, rules.values):
+        rules.put(*choice)
+    rules.put("alarm", 0.5, "misses and false alarms weigh alike")
     tailed = [band for band in rules.fingerprint.bands if _long_tail(band)]
     rules.put(
         "normalisation",
@@ -316,7 +367,7 @@ def _fit_memory(
         else:
             raise SettingError(
                 f"training would take {need / 2**30:.1f} GiB",
-                where=f"patch {plan.patch}, batch {plan.batch}, {plan.architecture} {plan.encoder}",
+                where=f"patch {plan.patch}, batch {plan.batch}, {plan.network}",
                 expected=f"at most {limit / 2**30:.1f} GiB on {hardware.name}",
                 fix="set a smaller patch, batch or encoder",
             )
@@ -327,37 +378,3 @@ def _fit_memory(
             reasons=dict(planned.reasons) | {key: reason},
         )
     return replace(planned, memory=need)
-
-
-def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
-    """`key=value` texts, values in TOML notation or bare words, keys nested by dots.
-
-    Raises:
-        SettingError: A text has no `=`.
-    """
-    settings: dict[str, Any] = {}
-    for pair in pairs:
-        key, separator, text = pair.partition("=")
-        if not separator or not key.strip():
-            raise SettingError(
-                f"{pair!r} is no setting", where="--set", expected="key=value, such as steps=200"
-            )
-        inner = settings
-        *parents, last = key.strip().split(".")
-        for parent in parents:
-            inner = inner.setdefault(parent, {})
-            if not isinstance(inner, dict):
-                raise SettingError(
-                    f"{parent!r} is set to a value and to parts of it",
-                    where=f"--set {pair}",
-                    expected="one or the other",
-                )
-        inner[last] = _value(text.strip())
-    return settings
-
-
-def _value(text: str) -> Any:
-    try:
-        return tomlkit.parse(f"x = {text}").unwrap()["x"]
-    except tomlkit.exceptions.ParseError:
-        return text

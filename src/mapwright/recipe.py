@@ -32,6 +32,7 @@ from mapwright.io.files import require_new
 from mapwright.predict.model import Model
 from mapwright.report.build import write_report
 from mapwright.report.export_table import export_table
+from mapwright.report.methodology import write_methodology
 from mapwright.report.tables import check_table, guesses_table, history_text, scores_table
 from mapwright.run import Options, draw_splits, train_on
 from mapwright.training.budget import Clock
@@ -96,6 +97,7 @@ class Recipe(Config):
         plan: Settings of the plan, and the number of `folds`.
         predict: Which images to map.
         export: The file for other software, or None.
+        methodology: Also write the protocol on a page or two, `methodology.md`.
     """
 
     dataset: dict[str, Any] = Field(default_factory=dict)
@@ -103,6 +105,7 @@ class Recipe(Config):
     plan: dict[str, Any] = Field(default_factory=dict)
     predict: Prediction = Prediction()
     export: Leave | None = None
+    methodology: bool = False
 
 
 def recipe_path(name: str) -> Path:
@@ -192,6 +195,8 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
         yield export_table(left)
         written += [left.path, left.item]
     shutil.copyfile(task.recipe, task.out / "recipe.toml")
+    if recipe.methodology:
+        written.append(write_methodology(run.folder, task.data))
     yield Text("\n".join(str(path) for path in written))
     yield Text(f"{time.monotonic() - task.began:.0f} s in all", "bold green")
 
@@ -281,7 +286,7 @@ def _learn_first(recipe: Recipe, task: Task, clock: Clock | None) -> Model:
     """Make settlements and learn them; on the real images' classes, without a real image."""
     assert recipe.pretrain
     root = task.out / "pretrain" / "settlements"
-    alike = ("architecture", "encoder")
+    alike = ("architecture", "encoder", "build")
     settings = {key: value for key, value in recipe.plan.items() if key in alike}
     budget, deadline = None, math.inf
     if clock:  # a share of the whole, whatever making the tiles took of it

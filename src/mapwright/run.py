@@ -12,11 +12,14 @@ from mapwright.apply import MODEL_NAME, load
 from mapwright.bundle import require_bundle
 from mapwright.data.dataset import Dataset
 from mapwright.data.describe import open_dataset
+from mapwright.data.divide import draw_splits as draw_splits
+from mapwright.data.divide import require_masks
 from mapwright.data.fingerprint import Fingerprint, survey
-from mapwright.data.splits import Splits, make_splits, read_splits
+from mapwright.data.splits import Splits, read_splits
 from mapwright.errors import DatasetError, OutputError, SettingError
 from mapwright.io.files import require_new
 from mapwright.metrics.summary import Scores
+from mapwright.models.custom import Build, name_of
 from mapwright.plan import PlanWithReasons
 from mapwright.story import Options as Options
 from mapwright.story import Run as Run
@@ -28,6 +31,7 @@ def train(
     out: str | Path | None = None,
     *,
     dataset_file: str | Path | None = None,
+    build: str | Build | None = None,
     **options: Any,
 ) -> Run:
     """Train a model on a folder of images and masks, and score it on held-out ones.
@@ -36,6 +40,8 @@ def train(
         root: The data folder.
         out: The run folder, new or empty; None = the next free `runs/NAME-N`.
         dataset_file: A `dataset.toml` kept elsewhere; None = the folder's own, or guesses.
+        build: A function (in_channels, classes) that makes the network, or its name
+            `package.module:function`; see `mapwright.models.custom`. None = as planned.
         **options: See `Options`.
 
     Returns:
@@ -44,6 +50,8 @@ def train(
     Raises:
         MapwrightError: Something about the data, the settings or the output is wrong.
     """
+    if build is not None:
+        options["settings"] = {**(options.get("settings") or {}), "build": name_of(build)}
     dataset = open_dataset(Path(root), Path(dataset_file) if dataset_file else None)
     return train_on(dataset, out, Options(**options))
 
@@ -87,16 +95,6 @@ def plan_for(dataset: Dataset, options: Options) -> tuple[PlanWithReasons, Finge
     return story.planned(), story.fingerprint
 
 
-def draw_splits(dataset: Dataset, folds: int) -> Splits:
-    """New divisions of a data set, as its description asks for them.
-
-    Raises:
-        DatasetError: No image has a mask, or there are too few for so many folds.
-    """
-    require_masks(dataset)
-    return make_splits([item.stem for item in dataset.units], dataset.spec.split, folds)
-
-
 def _splits(dataset: Dataset, options: Options) -> Splits:
     """The divisions that were drawn before, or new ones."""
     if options.splits is None:
@@ -114,17 +112,6 @@ def _splits(dataset: Dataset, options: Options) -> Splits:
             f"{unlabelled[0]!r} has no mask", where=options.splits, expected="labelled images only"
         )
     return splits
-
-
-def require_masks(dataset: Dataset) -> None:
-    """Raise a DatasetError unless some image has a mask."""
-    if not dataset.labelled:
-        raise DatasetError(
-            "no image has a mask",
-            where=dataset.root / (dataset.spec.masks or ""),
-            expected="at least two images with a mask of the same stem",
-            fix="correct `masks` in dataset.toml",
-        )
 
 
 def _finished(folder: Path, dataset: Dataset, splits: Splits) -> Run:

@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import math
-import platform
 import shutil
-import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import cached_property
 from hashlib import sha256
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -33,9 +28,10 @@ from mapwright.data.splits import Fold, Splits
 from mapwright.data.tiles import SampleCache
 from mapwright.data.write_spec import to_toml
 from mapwright.errors import OutputError
-from mapwright.evaluation import ancestry_note, score_folds, tally
-from mapwright.hardware import Hardware, detect_hardware
-from mapwright.io.files import write_json, write_text
+from mapwright.evaluation import ancestry_note, tally
+from mapwright.hardware import describe_environment, detect_hardware, library_versions
+from mapwright.held_out import is_tuned, score_folds
+from mapwright.io.files import write_csv, write_json, write_text
 from mapwright.metrics.summary import Scores
 from mapwright.models.weights import StartingWeights
 from mapwright.plan import Plan, PlanWithReasons, make_plan
@@ -44,12 +40,8 @@ from mapwright.tally import Tally
 from mapwright.training.budget import Clock, share_out
 from mapwright.training.fit import Job, Speed, fit_fold, measure
 from mapwright.training.memory import memory_of
-from mapwright.training.state import Fitted, Keeper, Rows
+from mapwright.training.state import NO_KEEPER, Fitted, Keeper, Rows
 
-_LIBRARIES = (
-    "mapwright", "torch", "segmentation-models-pytorch", "timm", "lightning-fabric", "numpy",
-    "rasterio", "safetensors",
-)  # fmt: skip
 _CACHE_SHARE = 4  # samples may take one part in this many of the memory that is free
 _PROBE_SHARE, _PROBE_MOST = 0.05, 40.0  # of a budget, and seconds, to measure speed
 _FINISH = 3.0  # seconds to score and save after the last fold
@@ -115,6 +107,11 @@ class Member:
     tallies: list[Tally]
 
 
+def open_cache(dataset: Dataset) -> SampleCache:
+    """Keeps samples in a share of the memory that is free now."""
+    return SampleCache(dataset, psutil.virtual_memory().available // _CACHE_SHARE)
+
+
 class Story:
     """A training from its first file to its last; each method is a chapter."""
 
@@ -124,12 +121,13 @@ class Story:
         folder: Path,
         options: Options,
         splits: Splits,
-        records: dict[str, Record],
+        records: Mapping[str, Record],
+        cache: SampleCache | None = None,
     ) -> None:
         self._dataset, self._folder, self._options = dataset, folder, options
         self._splits, self._records = splits, records
         self._hardware = detect_hardware()
-        self._cache = SampleCache(dataset, psutil.virtual_memory().available // _CACHE_SHARE)
+        self._cache = cache or open_cache(dataset)
         self._images = dataset.digests(dataset.choose(splits.names))
         self.fingerprint = self._merge((*splits.folds[0].train, *splits.folds[0].val))
         self._planned = self._plan()
@@ -154,13 +152,28 @@ class Story:
         )
         write_json(self._folder / "splits.json", self._splits.plain())
         write_json(
-            self._folder / "environment.json", _environment(self._hardware, self._dataset.root)
+            self._folder / "environment.json",
+            describe_environment(self._hardware, self._dataset.root),
         )
         write_json(self._folder / "resume" / "options.json", self._what_counts())
         self._write_plan()
 
-    def fit(self, number: int) -> Member:
-        """Train one fold, and count on the images that it did not learn from."""
+    def fit(
+        self,
+        number: int,
+        *,
+        watch: Callable[[Rows], None] | None = None,
+        keep: bool = True,
+        maps: bool = False,
+    ) -> Member:
+        """Train one fold, and count on the images that it did not learn from.
+
+        Args:
+            number: Which.
+            watch: Given the log after each validation; what it raises ends the training.
+            keep: Save the state on the way, so that an interruption costs little.
+            maps: Keep truth and prediction of the images that it did not learn from.
+        """
         fold = self._splits.folds[number]
         job, deadline = self._job(number, fold)
         began = time.monotonic()
@@ -168,10 +181,8 @@ class Story:
         fitted, start = fit_fold(
             job,
             title=f"fold {number + 1} of {len(self._splits.folds)}" if many else "train",
-            record=lambda rows: self._log(number, rows),
-            keeper=Keeper(
-                self._folder / "resume" / f"fold{number}.safetensors", job.plan.save_every
-            ),
+            record=lambda rows: self._log(number, rows, watch),
+            keeper=self._keeper(number, job.plan) if keep else NO_KEEPER,
             deadline=deadline,
         )
         self._log(number, fitted.rows)
@@ -180,7 +191,13 @@ class Story:
             step = (time.monotonic() - began - look) / fitted.step
             self._speed = replace(self._speed, step=max(step, self._speed.step / 4))
         member = Model(self._bundle([fitted], start, (fold,), 0.0))
-        return Member(fitted, start, tally(member, self._dataset, list(job.val), tuned=many))
+        tuned = is_tuned(self._dataset, len(self._splits.folds), len(job.val))
+        tallies = tally(member, self._dataset, list(job.val), tuned=tuned, maps=maps)
+        return Member(fitted, start, tallies)
+
+    def _keeper(self, number: int, plan: Plan) -> Keeper:
+        path = self._folder / "resume" / f"fold{number}.safetensors"
+        return Keeper(path, plan.save_every)
 
     def close(self, members: Sequence[Member], seconds: float) -> Run:
         """Score, save, and clear the way."""
@@ -188,21 +205,24 @@ class Story:
         bundle = self._bundle(fitted, members[0].start, self._splits.folds, seconds)
         scores = None
         if any(member.tallies for member in members):
-            scores, threshold = self._score([member.tallies for member in members])
-            bundle = replace(bundle, decision=Decision(threshold=threshold), scores=scores.plain())
+            scores, decision = self._score([member.tallies for member in members])
+            bundle = replace(bundle, decision=decision, scores=scores.plain())
             write_json(self._folder / "scores.json", scores.plain())
         save_bundle(bundle, self._folder / MODEL_NAME)
         shutil.rmtree(self._folder / "resume", ignore_errors=True)
         return Run(self._folder, Model(bundle), scores)
 
-    def _score(self, folds: Sequence[list[Tally]]) -> tuple[Scores, float]:
-        views = self._planned.plan.tta
-        names = self._dataset.spec.class_names
-        scores, threshold = score_folds(folds, names, views)
+    def _score(self, folds: Sequence[list[Tally]]) -> tuple[Scores, Decision]:
+        plan = self._planned.plan
+        scores, decision = score_folds(
+            folds,
+            self._dataset,
+            tta=plan.tta,
+            tune_for=plan.tune_for,
+            gsd=self.fingerprint.gsd,
+        )
         caveat = ancestry_note(self._ancestors(), [self._images[stem] for stem in scores.images])
-        if len(folds) == 1:
-            return replace(scores, note=caveat), 0.5
-        return replace(scores, note="; ".join(filter(None, [scores.note, caveat]))), threshold
+        return replace(scores, note="; ".join(filter(None, [scores.note, caveat]))), decision
 
     @property
     def _folds(self) -> int:
@@ -213,13 +233,15 @@ class Story:
         settings = dict(self._options.settings or {})
         parent = self._options.parent
         if parent:
-            for key in ("architecture", "encoder"):
-                settings.setdefault(key, getattr(parent.bundle.plan, key))
+            for key in () if "build" in settings else ("architecture", "encoder", "build"):
+                if value := getattr(parent.bundle.plan, key):
+                    settings.setdefault(key, value)
         return make_plan(
             self.fingerprint,
             self._hardware,
             settings,
             folds=self._folds,
+            objects=self._dataset.spec.counted is not None,
             memory=memory_of(self._dataset.spec, self.fingerprint),
         )
 
@@ -309,7 +331,7 @@ class Story:
         self._planned = self._planned.timed(update, self._clock.seconds, self._speed.step)
         return share.deadline
 
-    def _epochs(self, number: int) -> float:
+    def epochs(self, number: int) -> float:
         """Epochs in a step of a fold: pixels drawn over pixels to learn from."""
         plan, train = self._planned.plan, self._splits.folds[number].train
         pixels = sum(math.prod(self._records[name].size) for name in train)
@@ -342,15 +364,17 @@ class Story:
             for index in range(len(self._dataset.spec.classes))
         ]
 
-    def _log(self, number: int, rows: Rows) -> None:
+    def _log(self, number: int, rows: Rows, watch: Callable[[Rows], None] | None = None) -> None:
         """The training log of all folds so far, one file; an epoch is every pixel seen once."""
         self._rows[number] = rows
         whole = [
-            {"fold": k, "epoch": round(row["step"] * self._epochs(k), 4), **row}
+            {"fold": k, "epoch": round(row["step"] * self.epochs(k), 4), **row}
             for k, part in self._rows.items()
             for row in part
         ]
-        _write_csv(self._folder / "progress.csv", whole)
+        write_csv(self._folder / "progress.csv", whole)
+        if watch:
+            watch(rows)
 
     def _bundle(
         self,
@@ -375,7 +399,7 @@ class Story:
             budget=self._options.budget,
             seconds=round(seconds, 1),
             plan_hash=self._plan_hash(),
-            versions=_versions(),
+            versions=library_versions(),
             hardware=self._hardware.name,
         )
         plan, states = self._planned.plan, tuple(part.state for part in fitted)
@@ -405,25 +429,3 @@ class Story:
             "hardware": self._hardware.__dict__,
         }
         return sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()
-
-
-def _write_csv(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
-    text = io.StringIO()
-    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
-
-
-def _versions() -> dict[str, str]:
-    return {name: version(name) for name in _LIBRARIES}
-
-
-def _environment(hardware: Hardware, root: Path) -> dict[str, Any]:
-    return {
-        "data": str(root.resolve()),
-        "python": sys.version.split()[0],
-        "platform": platform.platform(),
-        "hardware": hardware.__dict__,
-        "versions": _versions(),
-    }

@@ -10,17 +10,26 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
+from mapwright.card import Decision
 from mapwright.data.blocks import cut
 from mapwright.data.dataset import Dataset, Item, Sample
-from mapwright.data.splits import group_names
 from mapwright.data.tiles import SampleCache
+from mapwright.data.truth import true_objects
+from mapwright.io.rle import InstanceIds
 from mapwright.metrics.blocks import BlockCounter, Count, block_side, block_units
-from mapwright.metrics.boundary import WIDTH, BandCounts, Bands, BoundaryCounter, boundary_counts
+from mapwright.metrics.boundary import WIDTH, BandCounts, Bands, BoundaryCounter
+from mapwright.metrics.components import ObjectRule
 from mapwright.metrics.confusion import confusion
+from mapwright.metrics.kept import Kept
+from mapwright.metrics.object_counter import ObjectCounter
+from mapwright.metrics.object_records import Grid, Record
+from mapwright.metrics.object_scores import object_scores
+from mapwright.metrics.objects import ObjectCounts
 from mapwright.metrics.summary import Scores, summarize
-from mapwright.metrics.threshold import BINS, counts_at, histogram, places
+from mapwright.metrics.threshold import BINS, Packed, counts_at, histogram, places
 from mapwright.predict.model import Model
 from mapwright.predict.pipeline import decide
+from mapwright.predict.presence import Presence
 from mapwright.types import IGNORE, ClassIndex, Counts, Probabilities
 
 _A = TypeVar("_A", bound=np.generic)
@@ -28,24 +37,6 @@ _B = TypeVar("_B", bound=np.generic)
 
 _SMALL = 2**29  # bytes; an image with more is read window by window
 _KEPT = 2**26  # pixels of all images; more are not kept to draw outlines at a later threshold
-
-
-@dataclass(frozen=True)
-class Kept:
-    """A binary prediction that waits for its threshold.
-
-    Args:
-        truth: (H, W) uint8 class indices.
-        places: (H, W) uint16 probability of the second class in steps of 1 / `BINS`.
-    """
-
-    truth: ClassIndex
-    places: NDArray[np.uint16]
-
-    def bands(self, threshold: float) -> BandCounts:
-        """(2, 2) boundary bands at a threshold."""
-        guess = (self.places >= round(threshold * BINS)).astype(np.uint8)
-        return boundary_counts(self.truth, np.where(self.truth == IGNORE, IGNORE, guess), 2)
 
 
 @dataclass(frozen=True)
@@ -57,36 +48,39 @@ class Tally:
         size: Its height and width in pixels.
         part: Whether it is a part of an image.
         group: The group that it stands together with; its own stem when it stands alone.
-        blocks: Over valid, labelled pixels, for each of n blocks of the image: (n, 2, BINS + 1)
-            histograms of a binary task, else (n, K, K) counts.
+        packed: Over valid, labelled pixels, for each of n blocks of the image: (n, 2, BINS + 1)
+            histograms of a binary task whose threshold is chosen later, else (n, K, K) counts.
         missed: (K,) labelled pixels of each class where the image is invalid: a map gives them
             no class.
-        leaked: Like one of `blocks`, those pixels that lie on ground that was learnt from; None
+        leaked: Like one of the blocks, those pixels that lie on ground that was learnt from; None
             when nobody looked.
         bands: (K, 2) boundary bands; None when they were not counted.
         kept: The prediction, when its threshold is chosen later and there is room.
         maps: (H, W) uint8 class indices, truth and prediction; None unless asked for.
+        objects: What was counted of objects; a record where their rule is chosen later; None
+            where they are not counted.
     """
 
     stem: str
     size: tuple[int, int]
     part: bool
     group: str
-    blocks: NDArray[np.int64]
+    packed: Packed
     missed: NDArray[np.int64]
     leaked: NDArray[np.int64] | None = None
     bands: BandCounts | None = None
     kept: Kept | None = None
     maps: tuple[ClassIndex, ClassIndex] | None = None
+    objects: ObjectCounts | Record | None = None
 
     @property
     def pooled(self) -> NDArray[np.int64]:
         """All blocks together."""
-        return np.asarray(self.blocks.sum(axis=0))
+        return np.asarray(self.packed.whole().sum(axis=0))
 
     def counts(self, threshold: float) -> Counts:
         """(n, K, K) counts over valid pixels: of a binary task, at a threshold."""
-        return _at(self.blocks, threshold)
+        return _at(self.packed.whole(), threshold)
 
     def counts_all(self, threshold: float) -> Counts:
         """(K, K + 1) counts over all labelled pixels; the last column was given no class."""
@@ -108,6 +102,19 @@ def _at(counts: NDArray[np.int64], threshold: float) -> Counts:
 
 
 @dataclass(frozen=True)
+class Counted:
+    """Objects to count.
+
+    Args:
+        index: Their class.
+        how: The rule that makes objects of probabilities, or the rules to choose from afterwards.
+    """
+
+    index: int
+    how: ObjectRule | Grid
+
+
+@dataclass(frozen=True)
 class Wanted:
     """What to count.
 
@@ -117,6 +124,7 @@ class Wanted:
         tuned: The threshold of a binary task is chosen afterwards.
         room: There is room to keep predictions until then.
         maps: Keep truth and prediction, two bytes a pixel.
+        objects: Count objects too, in this way.
     """
 
     classes: int
@@ -124,15 +132,21 @@ class Wanted:
     tuned: bool = False
     room: bool = False
     maps: bool = False
+    objects: Counted | None = None
 
 
 def wanted(
-    dataset: Dataset, items: Sequence[Item], tuned: bool = False, maps: bool = False
+    dataset: Dataset,
+    items: Sequence[Item],
+    tuned: bool = False,
+    maps: bool = False,
+    objects: Counted | None = None,
 ) -> Wanted:
     """What to count on a set of images; see `Wanted`."""
     sizes, classes = [dataset.size(item) for item in items], len(dataset.spec.classes)
     room = sum(height * width for height, width in sizes) <= _KEPT
-    return Wanted(classes, block_side(sizes) if sizes else 1, tuned and classes == 2, room, maps)
+    side, tuned = block_side(sizes) if sizes else 1, tuned and classes == 2
+    return Wanted(classes, side, tuned, room, maps, objects)
 
 
 def count(
@@ -152,11 +166,13 @@ def count(
         leaked: (H, W) bool, ground that was learnt from; None = nobody looked.
     """
     counting = _Counting(item, dataset.size(item), what, model.bundle.decision.threshold, leaked)
-    (group,) = group_names([item.stem], dataset.spec.split)
+    group = dataset.grouping.name(item.stem)
     read = partial(SampleCache(dataset, _SMALL).read, item)
-    for sample, probabilities in model.samples(read, counting.size):
+    presence = Presence()
+    for sample, probabilities in model.samples(read, counting.size, presence):
         counting.add(sample, probabilities)
-    return counting.tally(group)
+    truth = true_objects(dataset, item, what.objects.index) if what.objects else None
+    return counting.tally(group, truth, presence.highest)
 
 
 class _Counting:
@@ -179,6 +195,7 @@ class _Counting:
         self._ground, self._leaked = leaked, np.zeros_like(self._blocks.counts[0])
         self._kept: list[tuple[ClassIndex, NDArray[np.uint16]]] = []
         self._maps: list[tuple[ClassIndex, ClassIndex]] = []
+        self._objects = ObjectCounter(what.objects.how) if what.objects else None
 
     def add(self, sample: Sample, probabilities: Probabilities) -> None:
         """Count the next strip."""
@@ -186,12 +203,16 @@ class _Counting:
         guess = decide(probabilities, self._threshold)
         counted = probabilities[1] if self._binary else guess
         self._blocks.add(self._row, truth, counted)
-        unseen = np.isnan(sample.image).any(axis=0) & (sample.labels != IGNORE)
+        invalid = np.isnan(sample.image).any(axis=0)
+        unseen = invalid & (sample.labels != IGNORE)
         self._missed += np.bincount(sample.labels[unseen], minlength=self._what.classes)
         if self._bands:
             self._bands.add(truth, np.where(truth == IGNORE, IGNORE, guess).astype(np.uint8))
         elif self._what.room:
             self._kept.append((truth, places(probabilities[1])))
+        if self._objects and self._what.objects:
+            soft = np.where(invalid, np.float32(np.nan), probabilities[self._what.objects.index])
+            self._objects.add(soft, truth == IGNORE)
         if self._what.maps:
             self._maps.append((truth, guess))
         if self._ground is not None:
@@ -199,19 +220,31 @@ class _Counting:
             self._leaked += self._one(truth[here], counted[here])
         self._row += len(truth)
 
-    def tally(self, group: str) -> Tally:
-        """What was counted on this image of a group."""
+    def tally(self, group: str, truth: InstanceIds | None, presence: float | None) -> Tally:
+        """What was counted on this image.
+
+        Args:
+            group: The group of the image.
+            truth: Its true objects, if they are counted.
+            presence: What a gate of the network says of it; None without one.
+        """
+        blocks, leaked, objects = self._blocks.counts, self._leaked, None
+        if self._objects and truth is not None:
+            objects = self._objects.count(truth, presence)
+        if not self._what.tuned:
+            blocks, leaked = _at(blocks, self._threshold), _at(leaked, self._threshold)
         return Tally(
             stem=self._item.stem,
             size=self.size,
             part=self._item.window is not None,
             group=group,
-            blocks=self._blocks.counts,
+            packed=Packed.of(blocks),
             missed=self._missed,
-            leaked=None if self._ground is None else self._leaked,
+            leaked=None if self._ground is None else leaked,
             bands=self._bands.counts if self._bands else None,
             kept=Kept(*_joined(self._kept)) if self._kept else None,
             maps=_joined(self._maps) if self._maps else None,
+            objects=objects,
         )
 
 
@@ -221,19 +254,21 @@ def _joined(strips: Sequence[tuple[NDArray[_A], NDArray[_B]]]) -> tuple[NDArray[
 
 
 def score(
-    tallies: Sequence[tuple[Tally, float]], names: Sequence[str], *, tta: str, note: str = ""
+    tallies: Sequence[tuple[Tally, Decision]], names: Sequence[str], *, tta: str, note: str = ""
 ) -> Scores:
     """Scores of what was counted.
 
     Args:
-        tallies: What was counted on each image, and the threshold for a binary task.
+        tallies: What was counted on each image, and the decision to use there.
         names: The classes.
         tta: Test-time augmentation used.
         note: What the reader must know.
     """
-    counts = [entry.counts(t) for entry, t in tallies]
-    leaked = [entry.counts_leaked(t) for entry, t in tallies]
-    outlines = [entry.outlines(t) for entry, t in tallies]
+    counts = [entry.counts(by.threshold) for entry, by in tallies]
+    leaked = [entry.counts_leaked(by.threshold) for entry, by in tallies]
+    outlines = [entry.outlines(by.threshold) for entry, by in tallies]
+    found = [_objects_of(entry, by) for entry, by in tallies]
+    objects = [counted for counted in found if counted is not None]
     known = [o for o in outlines if o is not None]
     looked = [part for part in leaked if part is not None]
     sizes, groups = zip(*((entry.size, entry.group) for entry, _ in tallies), strict=True)
@@ -242,10 +277,18 @@ def score(
         [entry.stem for entry, _ in tallies],
         names,
         np.array([part.sum(axis=0) for part in counts]),
-        np.array([entry.counts_all(t) for entry, t in tallies]),
+        np.array([entry.counts_all(by.threshold) for entry, by in tallies]),
         tta=tta,
         note=note,
         units=block_units(counts, sizes, groups, parts=parts),
         bands=Bands(np.stack(known), WIDTH) if known and len(known) == len(outlines) else None,
         leaked=np.stack(looked) if looked else None,
+        objects=object_scores(objects, groups=groups) if objects else None,
     )
+
+
+def _objects_of(entry: Tally, decision: Decision) -> ObjectCounts | None:
+    """What was counted of objects, or would have been by a rule of the grid."""
+    if isinstance(entry.objects, Record):
+        return entry.objects.counts(decision.object_rule, Grid())
+    return entry.objects

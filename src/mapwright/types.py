@@ -36,7 +36,10 @@ Probabilities = NDArray[np.float32]
 Tta = Literal["none", "flips", "d4"]
 """Test-time augmentation: none, four flips, or all eight flips and quarter turns."""
 
-LossName = Literal["dice+cross_entropy", "cross_entropy", "dice"]
+TuneFor = Literal["mean_iou", "f2", "dice_pooled", "dice_mean", "dice_objects"]
+"""Scores that decisions may be tuned for; all but the first are about objects."""
+
+LossName = Literal["dice+cross_entropy", "dice+focal", "cross_entropy", "focal", "dice"]
 """Losses that a plan may name."""
 
 Counts = NDArray[np.int64]

@@ -8,11 +8,14 @@ import pytest
 import shapely
 from scipy import ndimage
 
+from mapwright.data.describe import open_dataset
+from mapwright.data.truth import true_objects
 from mapwright.io.polygon_instances import PolygonInstances
 from mapwright.io.raster import inspect, read_raster
 from mapwright.io.rle import encode_instances, text_window
 from mapwright.io.run_table import RunTable, write_run_table
 from mapwright.metrics.components import label_objects
+from mapwright.metrics.object_scores import object_scores
 from mapwright.metrics.objects import count_objects, image_f2
 
 
@@ -67,6 +70,26 @@ def contrast(grey: np.ndarray, mask: np.ndarray) -> float:
     near = ndimage.binary_dilation(mask, iterations=2)
     ring = ndimage.binary_dilation(mask, iterations=8) & ~near
     return abs(float(grey[mask].mean() - grey[ring].mean()))
+
+
+def test_the_folder_is_described_with_objects_to_count_and_nothing_incomplete(
+    ships: Path,
+) -> None:
+    dataset = open_dataset(ships)
+    assert dataset.spec.counted == 1
+    assert dataset.spec.mask.source == "rle:train_ship_segmentations_v2.csv"
+    assert len(dataset.labelled) == 12
+    assert {item.image.parent.name for item in dataset.items} == {"train_v2"}
+    table = RunTable.open(ships / "train_ship_segmentations_v2.csv")
+    counts = []
+    for item in dataset.labelled:
+        truth = true_objects(dataset, item, 1)
+        assert truth.max() == table.count(item.stem)
+        assert ((truth > 0) == (dataset.read_mask(item) == 1)).all()
+        counts.append(count_objects(truth, truth))
+    scores = object_scores(counts)
+    assert (scores.with_objects, scores["f2"].value) == (9, 1)
+    assert scores["f2"].baseline == 3 / 12  # nothing predicted
 
 
 def test_weak_labels_decode_too(ships: Path) -> None:

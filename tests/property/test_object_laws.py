@@ -9,8 +9,10 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 
 from mapwright.metrics.components import Cut
-from mapwright.metrics.object_scores import SCORES, object_scores
-from mapwright.metrics.object_tuning import Grid, cross_fitted, grid_sums, record, tune
+from mapwright.metrics.object_records import Grid, record
+from mapwright.metrics.object_result import SCORES
+from mapwright.metrics.object_scores import object_scores
+from mapwright.metrics.object_tuning import cross_fitted, grid_sums, tune
 from mapwright.metrics.objects import count_objects, image_f2
 
 SHAPES = st.tuples(st.integers(1, 9), st.integers(1, 9))
@@ -72,7 +74,11 @@ scenes = SHAPES.flatmap(
     )
 )
 GRID = Grid(
-    cuts=(Cut(0.3), Cut(0.5, core=0.8, core_pixels=1), Cut(0.55, border=0.3, core_pixels=2)),
+    cuts=(
+        Cut(0.3),
+        Cut(0.5, core=0.8, core_pixels=1),
+        Cut(0.55, border=0.3, core_pixels=2, neck=0.8),
+    ),
     sizes=(2, 3, 7),
     gates=(0.0, 0.25, 0.5, 0.8, 1.0),
 )
@@ -92,6 +98,10 @@ def test_scores_from_records_are_those_of_the_rule_applied(
         border = touching if with_border else None
         records.append(record(truth, probability, GRID, border=border, presence=presence))
         counts.append(count_objects(truth, rule.objects(probability, border, presence)))
+        known = records[-1].counts(rule, GRID)
+        assert known.truth.tolist() == counts[-1].truth.tolist()
+        for name in ("guesses", "truth_pixels", "guess_pixels", "both_pixels"):
+            assert getattr(known, name) == getattr(counts[-1], name)
     scores = object_scores(counts)
     for name in SCORES:
         part, whole = grid_sums(records, GRID, name)[place]

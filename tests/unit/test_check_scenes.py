@@ -227,7 +227,8 @@ def test_real_chips_raise_no_false_alarm(stored_data: Path, folder: str) -> None
         pytest.skip(f"no {folder} in MAPWRIGHT_DATA")
     dataset = open_dataset(stored_data / folder)
     kinds = {finding.kind for finding in check(dataset).findings}
-    assert kinds <= {"outlier"}
+    overlap = {"shared content"} if folder == "landcover" else set()  # some chips do
+    assert kinds <= {"outlier"} | overlap
     names = {
         "landcover": ("coastal", "blue", "green", "red", "nir", "swir1", "swir2", "qa", "elevation",
                       "elevation_2", "worldcover", "water"),
@@ -238,4 +239,4 @@ def test_real_chips_raise_no_false_alarm(stored_data: Path, folder: str) -> None
         for band, n in zip(dataset.spec.bands, names, strict=True)
     ]
     named = Dataset(dataset.root, dataset.spec.model_copy(update={"bands": tuple(bands)}))
-    assert {finding.kind for finding in check(named).findings} <= {"outlier"}
+    assert {finding.kind for finding in check(named).findings} <= {"outlier"} | overlap

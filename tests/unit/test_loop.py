@@ -1,19 +1,25 @@
+import json
 import math
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from lightning_fabric import Fabric
+from safetensors import safe_open
+from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mapwright.data.augmentation import Augmentation
+from mapwright.data.hard import HardTiles
 from mapwright.data.tiles import Batch
 from mapwright.errors import ModelFileError, TrainingError
+from mapwright.models.gate import Gate
 from mapwright.models.inputs import Inputs, SegmentationModel
 from mapwright.plan import Plan
 from mapwright.progress import progress_bar
 from mapwright.training.loop import fit, schedule
-from mapwright.training.state import NO_KEEPER, Keeper
+from mapwright.training.state import NO_KEEPER, Fitted, Keeper
 from mapwright.types import Window
 
 OFF = Augmentation(
@@ -32,17 +38,39 @@ def batches(steps: int) -> list[Batch]:
     return made
 
 
-def run(steps: int, validate=None, rate: float = 0.1, keeper=NO_KEEPER, **options):
+def sea(step: int, hard: HardTiles) -> Batch:
+    """Two empty tiles and one with an object; the first comes from the hard ones if it can."""
+    rng = np.random.default_rng([7, step])
+    drawn = [("sea", int(rng.integers(50)), 0), ("sea", int(rng.integers(50)), 1), ("ship", 0, 0)]
+    if len(hard):
+        drawn[0] = hard.draw(rng)
+    image = torch.zeros(3, 1, 32, 32)
+    for number, (_, row, col) in enumerate(drawn):
+        # each place looks different, so what is drawn shows in the weights
+        values = np.random.default_rng([row, col]).normal(size=(32, 32))
+        image[number, 0] = torch.from_numpy(values)
+    mask = torch.zeros(3, 32, 32, dtype=torch.int64)
+    mask[2, :4, :4] = 1
+    places = tuple((stem, Window(row, col, 32, 32)) for stem, row, col in drawn)
+    return Batch(image, mask, places)
+
+
+def run(
+    steps: int, validate=None, rate: float = 0.1, keeper=NO_KEEPER, draw=None, plan=(), **options
+):
     torch.manual_seed(0)
-    model = SegmentationModel(Inputs([0.0], [1.0]), nn.Conv2d(1, 2, 1), 1)
-    plan = Plan(
-        patch=32, steps=steps, learning_rate=rate, validate_every=2, augmentation=OFF, warmup=0
-    )
+    gate = Gate(1) if "gate" in dict(plan) else None
+    model = SegmentationModel(Inputs([0.0], [1.0]), nn.Conv2d(1, 2, 1), 1, gate)
+    settings = {
+        "patch": 32, "steps": steps, "learning_rate": rate, "validate_every": 2, "warmup": 0
+    }  # fmt: skip
+    plan = Plan(augmentation=OFF, **settings | dict(plan))
     seen: list[int] = []
+    made = batches(steps)
     with progress_bar("train", steps) as progress:
         fitted = fit(
             model,
-            batches(steps).__getitem__,
+            draw or (lambda step, _: made[step]),
             plan,
             Fabric(accelerator="cpu", devices=1),
             progress=progress,
@@ -110,31 +138,83 @@ class KilledError(Exception):
     pass
 
 
-@pytest.mark.parametrize("moment", [1, 2, 3, 6, 7])
-def test_a_resumed_training_ends_with_the_same_weights(tmp_path: Path, moment: int) -> None:
-    whole, _ = run(8, validate=lambda model: {"score": _first_weight(model)})
+MINING = {"draw": sea, "plan": {"mining": 0.5, "gate": 0.3, "loss": "dice+focal", "smooth": 9.0}}
+
+
+@pytest.mark.parametrize(
+    ("moment", "how"), [*((moment, {}) for moment in (1, 2, 3, 6, 7)), (1, MINING), (6, MINING)]
+)
+def test_a_resumed_training_ends_with_the_same_weights(
+    tmp_path: Path, moment: int, how: dict
+) -> None:
+    whole, _ = run(8, validate=lambda model: {"score": _first_weight(model)}, **how)
     path = tmp_path / "state.safetensors"
 
     def interrupted(model: nn.Module) -> dict[str, float]:
         return {"score": _first_weight(model)}
 
-    drawn = iter(range(100))
+    with pytest.raises(KilledError):
+        run(8, validate=interrupted, keeper=_killed_after(moment, path), **how)
+    resumed, _ = run(8, validate=interrupted, keeper=Keeper(path, every=0), **how)
+    assert all(torch.equal(whole.state[name], resumed.state[name]) for name in whole.state)
+    assert whole.rows == resumed.rows
+    assert (whole.best_step, whole.best_score) == (resumed.best_step, resumed.best_score)
+    assert whole.hard.plain() == resumed.hard.plain()
+    assert bool(len(whole.hard)) == bool(how)
 
-    def stop(*_: object) -> None:
-        if next(drawn) == moment:
-            raise KilledError
+
+def test_hard_tiles_change_what_is_learnt_from_so_their_state_must_be_kept(tmp_path: Path) -> None:
+    """The test above could not fail otherwise."""
+    path = tmp_path / "state.safetensors"
+
+    class Forgetful(Keeper):
+        def restore(self, *args: object) -> Fitted:
+            fitted = super().restore(*args)
+            fitted.hard = HardTiles()
+            return fitted
+
+    whole, _ = run(8, **MINING)
+    with pytest.raises(KilledError):
+        run(8, keeper=_killed_after(5, path), **MINING)
+    resumed, _ = run(8, keeper=Forgetful(path, every=0), **MINING)
+    assert not all(torch.equal(whole.state[n], resumed.state[n]) for n in whole.state)
+
+
+def test_a_state_saved_before_there_was_mining_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "state.safetensors"
+    run(4, keeper=Keeper(path, every=0))
+    tensors = load_file(path)
+    with safe_open(path, framework="pt") as file:
+        header = json.loads(file.metadata()["training"])
+    del header["hard"]
+    save_file(tensors, path, metadata={"training": json.dumps(header)})
+    fitted, _ = run(6, keeper=Keeper(path))
+    assert fitted.step == 6
+
+
+def test_only_mining_notes_false_alarms_and_only_of_empty_tiles() -> None:
+    assert not len(run(3, draw=sea)[0].hard)
+    hard = run(6, **MINING)[0].hard
+    assert {stem for stem, *_ in hard.plain()} == {"sea"}
+
+
+def test_the_gate_is_trained_by_its_share_of_the_loss() -> None:
+    light, heavy = (run(1, draw=sea, plan={"gate": weight})[0] for weight in (0.1, 10.0))
+    assert heavy.rows[0]["loss"] > light.rows[0]["loss"] + 1
+    learnt = run(4, draw=sea, plan={"gate": 1.0}, rate=0.05)[0].state
+    assert not torch.equal(learnt["gate.head.bias"], light.state["gate.head.bias"])
+
+
+def _killed_after(moment: int, path: Path) -> Keeper:
+    saved = iter(range(100))
 
     class Fragile(Keeper):
         def save(self, *args: object, **kwargs: object) -> None:
             super().save(*args, **kwargs)
-            stop()
+            if next(saved) == moment:
+                raise KilledError
 
-    with pytest.raises(KilledError):
-        run(8, validate=interrupted, keeper=Fragile(path, every=0))
-    resumed, _ = run(8, validate=interrupted, keeper=Keeper(path, every=0))
-    assert all(torch.equal(whole.state[name], resumed.state[name]) for name in whole.state)
-    assert whole.rows == resumed.rows
-    assert (whole.best_step, whole.best_score) == (resumed.best_step, resumed.best_score)
+    return Fragile(path, every=0)
 
 
 def test_a_state_of_another_training_is_refused(tmp_path: Path) -> None:

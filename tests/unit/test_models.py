@@ -41,7 +41,10 @@ def test_the_branch_for_pixels_keeps_what_lies_next_to_each_other_apart() -> Non
     board = (torch.arange(64)[:, None] + torch.arange(64)) % 2
     image = board.float().expand(1, 4, 64, 64).clone()
     blurred = network.eval().network  # type: ignore[union-attr]
-    with torch.inference_mode():
+    with torch.no_grad():
+        torch.testing.assert_close(network(image), blurred(image))  # type: ignore[operator]
+        for weights in network.pixels.parameters():  # type: ignore[union-attr]
+            weights.normal_()
         whole, without = network(image), blurred(image)  # type: ignore[operator]
     assert whole.shape == (1, 3, 64, 64)
     correction = (whole - without)[..., board.bool()] - (whole - without)[..., ~board.bool()]

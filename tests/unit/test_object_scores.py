@@ -1,9 +1,11 @@
+import json
 from collections.abc import Sequence
 
 import numpy as np
 import pytest
 
-from mapwright.metrics.object_scores import SCORES, object_scores
+from mapwright.metrics.object_result import SCORES, ObjectScores
+from mapwright.metrics.object_scores import object_scores
 from mapwright.metrics.objects import ObjectCounts, count_objects
 
 
@@ -44,6 +46,34 @@ def test_intervals_of_many_images_are_those_of_the_images_one_by_one() -> None:
     assert (high - low) / 2 == pytest.approx(half, rel=0.12)
     assert (low + high) / 2 == pytest.approx(f2.mean(), abs=half / 4)
     assert spread(counts) == spread(counts)
+
+
+def test_images_of_a_group_are_drawn_together() -> None:
+    counts = images(20)
+    pairs = [entry for entry in counts for _ in range(2)]
+    places = [str(k // 2) for k in range(len(pairs))]
+    alone, grouped = object_scores(pairs), object_scores(pairs, groups=places)
+    assert [s.value for s in grouped.scores] == pytest.approx([s.value for s in alone.scores])
+    assert (alone.unit, grouped.unit) == ("images", "groups of images")
+    # twice the same image says nothing new: as wide as the images once
+    assert grouped["f2"].interval == pytest.approx(object_scores(counts)["f2"].interval)
+    assert object_scores(counts, groups=[str(k) for k in range(20)]).unit == "images"
+
+
+def test_scores_come_back_from_their_plain_form() -> None:
+    nothing = np.zeros((3, 3), int)
+    for counts in (images(12), [count_objects(nothing, nothing)] * 3, []):
+        scores = object_scores(counts)
+        text = json.dumps(scores.plain(), allow_nan=False)
+        again = ObjectScores.from_plain(json.loads(text))
+        assert repr(again) == repr(scores)  # NaN is not equal to itself
+
+
+def test_sizes_are_told_in_pixels_and_in_square_metres() -> None:
+    sizes = object_scores(images(3)).sizes
+    assert [size.words() for size in sizes[:2]] == ["1 to 63 pixels", "64 to 255 pixels"]
+    assert sizes[2].words(2.25) == "576 to 2,304 m²"
+    assert sizes[-1].words() == "4,096 pixels and more"
 
 
 def test_the_order_of_images_changes_no_value() -> None:

@@ -3,7 +3,8 @@ import pytest
 
 from mapwright.errors import SettingError
 from mapwright.metrics.components import Cut
-from mapwright.metrics.object_tuning import Grid, cross_fitted, grid_sums, record, tune
+from mapwright.metrics.object_records import Grid, record
+from mapwright.metrics.object_tuning import cross_fitted, grid_sums, tune
 
 GRID = Grid(cuts=(Cut(0.3), Cut(0.6)), sizes=(1, 5), gates=(0.0, 0.2, 0.4, 0.6, 0.8))
 

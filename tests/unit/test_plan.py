@@ -3,9 +3,10 @@ import tomllib
 import pytest
 
 from mapwright.data.fingerprint import BandStats, ClassStats, Fingerprint
+from mapwright.data.settings import parse_settings
 from mapwright.errors import SettingError
 from mapwright.hardware import Hardware, detect_hardware
-from mapwright.plan import Plan, make_plan, parse_settings
+from mapwright.plan import Plan, make_plan
 
 FAST = Hardware("cpu", "fast one", 8, 2**34, bfloat16=True)
 SLOW = Hardware("cpu", "slow one", 2, 2**33, bfloat16=False)
@@ -133,3 +134,18 @@ def test_every_value_has_its_reason() -> None:
     planned = make_plan(fingerprint(), FAST)
     told = {"clip", "fold_steps", "save_every", "seed"}
     assert set(planned.plan.plain()) - set(planned.reasons) == told
+
+
+def test_what_is_counted_says_what_decisions_are_tuned_for() -> None:
+    assert make_plan(fingerprint(), FAST).plan.tune_for == "mean_iou"
+    planned = make_plan(fingerprint(), FAST, objects=True)
+    assert planned.plan.tune_for == "f2"
+    assert "F2" in planned.reasons["tune_for"]
+    by_hand = make_plan(fingerprint(), FAST, {"tune_for": "dice_mean"}, objects=True)
+    assert by_hand.plan.tune_for == "dice_mean"
+
+
+@pytest.mark.parametrize(("aim", "objects"), [("f2", False), ("mean_iou", True), ("f3", True)])
+def test_decisions_can_not_be_tuned_for_what_is_not_counted(aim: str, objects: bool) -> None:
+    with pytest.raises(SettingError, match="tune_for"):
+        make_plan(fingerprint(), FAST, {"tune_for": aim}, objects=objects)

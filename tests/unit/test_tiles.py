@@ -6,6 +6,7 @@ import torch
 
 from builders import make_dataset, make_spec, write_png
 from mapwright.data.dataset import Dataset, Item, Sample
+from mapwright.data.hard import HardTiles
 from mapwright.data.tiles import SampleCache, TrainingTiles
 from mapwright.types import IGNORE, Window
 
@@ -157,3 +158,87 @@ def test_rare_classes_get_their_share_of_tiles(tmp_path: Path) -> None:
     assert share(0.0) < 0.05
     assert share(1.0) == pytest.approx(0.5, abs=0.1)
     assert share(0.5) == pytest.approx(0.25, abs=0.1)
+
+
+# --- mostly empty images -----------------------------------------------------------------------
+
+
+@pytest.fixture
+def sea(tmp_path: Path) -> Dataset:
+    """Three images without object and one with a single pixel of one, at row 40, column 50."""
+    root = make_dataset(tmp_path, count=4, bands=3)
+    for stem in ("00", "01", "02", "03"):
+        mask = np.zeros((64, 64), np.uint8)
+        mask[40, 50] = 255 * (stem == "02")
+        write_png(root / "masks" / f"{stem}.png", mask)
+    return Dataset(root, make_spec((0,), (255,)))
+
+
+def at_sea(dataset: Dataset, bare: tuple[int, ...] = (0, 1, 3), **shares: float) -> TrainingTiles:
+    nothing = np.zeros(0, np.int64)
+    return TrainingTiles(
+        SampleCache(dataset, 2**24),
+        dataset.items,
+        [(64, 64)] * 4,
+        patch=8,
+        context=1.0,
+        batch=400,
+        seed=0,
+        places=[[nothing, nothing, np.array([40 * 64 + 50]), nothing]],
+        bare=bare,
+        **shares,
+    )
+
+
+def share_of(drawn: TrainingTiles, *stems: str, hard: HardTiles | None = None) -> float:
+    return float(np.mean([stem in stems for stem, _ in drawn.draw(0, hard).places]))
+
+
+def test_images_without_object_are_drawn_as_often_as_planned(sea: Dataset) -> None:
+    assert share_of(at_sea(sea), "02") == pytest.approx(0.25, abs=0.07)
+    for empty in (0.1, 0.5, 1.0):
+        drawn = at_sea(sea, empty=empty)
+        assert share_of(drawn, "00", "01", "03") == pytest.approx(empty, abs=0.08)
+
+
+def test_tiles_around_objects_empty_ones_and_the_rest_share_a_batch(sea: Dataset) -> None:
+    batch = at_sea(sea, empty=0.25, rare=0.5).draw(0)
+    stems = np.array([stem for stem, _ in batch.places])
+    assert (stems != "02").mean() == pytest.approx(0.25, abs=0.07)
+    holds = (batch.mask == 1).any(dim=(1, 2)).numpy()
+    assert holds.mean() == pytest.approx(0.5, abs=0.08)
+    assert not holds[stems != "02"].any()
+
+
+@pytest.mark.parametrize("bare", [(), (0, 1, 2, 3)])
+def test_with_images_of_one_kind_alone_all_are_drawn(sea: Dataset, bare: tuple[int, ...]) -> None:
+    drawn = at_sea(sea, bare, empty=0.5)
+    assert {stem for stem, _ in drawn.draw(0).places} == {"00", "01", "02", "03"}
+
+
+def test_without_a_place_of_any_class_tiles_come_from_anywhere(sea: Dataset) -> None:
+    drawn = TrainingTiles(
+        SampleCache(sea, 2**24), sea.items, [(64, 64)] * 4,
+        patch=8, context=1.0, batch=8, seed=0, rare=0.5, places=[[np.zeros(0, np.int64)] * 4],
+    )  # fmt: skip
+    assert drawn.draw(0).image.shape == (8, 3, 8, 8)
+
+
+def test_hard_tiles_are_drawn_again_at_their_very_place(sea: Dataset) -> None:
+    hard = HardTiles()
+    hard.note([("01", Window(-2, 30, 8, 8))], [0.9])
+    drawn = at_sea(sea, empty=0.5, mining=0.5)
+    places = [(stem, window.row, window.col) for stem, window in drawn.draw(0, hard).places]
+    again = np.mean([place == ("01", -2, 30) for place in places])
+    assert again == pytest.approx(0.25, abs=0.07)
+    assert share_of(drawn, "00", "03", hard=hard) == pytest.approx(0.25 * 2 / 3, abs=0.07)
+    assert share_of(at_sea(sea, empty=0.5), "01", hard=hard) == pytest.approx(1 / 6, abs=0.06)
+
+
+def test_a_batch_follows_from_seed_step_and_hard_tiles(sea: Dataset) -> None:
+    hard = HardTiles()
+    hard.note([("01", Window(3, 5, 8, 8)), ("03", Window(4, 4, 8, 8))], [0.9, 0.2])
+    one, other = (at_sea(sea, empty=0.5, mining=0.9) for _ in range(2))
+    other.draw(7, hard)
+    assert one.draw(3, hard).places == other.draw(3, HardTiles(hard.plain())).places
+    assert one.draw(3, hard).places != one.draw(3).places

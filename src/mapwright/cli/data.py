@@ -1,4 +1,4 @@
-"""Commands that look at a data folder: init, check, plan."""
+"""Commands that look at a data folder: init, check, explore, plan."""
 
 from __future__ import annotations
 
@@ -50,21 +50,67 @@ def init(folder: Path, out: Path | None, force: bool) -> None:
 
 @main.command()
 @click.argument("folder", type=FOLDER)
+@click.option(
+    "--groups",
+    type=FOLDER,
+    metavar="FILE",
+    help="Write which images show the same content, as a table for [split] groups.",
+)
 @dataset_option
 @json_option
 @click.pass_context
-def check(ctx: click.Context, folder: Path, spec_file: Path | None, as_json: bool) -> None:
-    r"""Look for what would harm training; exit 1 when something would. Writes nothing.
+def check(
+    ctx: click.Context, folder: Path, groups: Path | None, spec_file: Path | None, as_json: bool
+) -> None:
+    r"""Look for what would harm training; exit 1 when something would. Writes nothing else.
 
     \b
     Example:  mapwright check roofs/
+              mapwright check ships/ --groups ships/groups.csv
     """
     from mapwright.data.check import check as run_check
+    from mapwright.data.group_file import write_groups
     from mapwright.report.tables import check_table
 
     report = run_check(open_data(folder, spec_file, quiet=as_json))
     show(report.plain(), check_table(report), as_json)
+    if groups:
+        write_groups(groups, report.groups)
+        if not as_json:
+            click.echo(f"{len(report.groups)} groups written to {groups}")
     ctx.exit(1 if report.harmful else 0)
+
+
+@main.command()
+@click.argument("folder", type=FOLDER)
+@click.option(
+    "-o",
+    "--out",
+    type=FOLDER,
+    default=Path("explore.html"),
+    show_default=True,
+    help="The page; one from before is replaced.",
+)
+@click.option(
+    "--images",
+    type=int,
+    default=2000,
+    show_default=True,
+    help="Look at no more; of a larger folder, so many are drawn evenly.",
+)
+@dataset_option
+def explore(folder: Path, out: Path, images: int, spec_file: Path | None) -> None:
+    r"""Show what FOLDER holds as one page: samples, classes, objects, bands, duplicates, findings.
+
+    \b
+    Example:  mapwright explore roofs/ -o roofs.html
+    """
+    from mapwright.report.exploration.page import explore_dataset
+
+    explored = explore_dataset(open_data(folder, spec_file, quiet=True), out, images)
+    for line in explored.lines:
+        click.echo(line)
+    click.echo(f"written to {explored.page}")
 
 
 @main.command()
@@ -90,7 +136,7 @@ def plan(
     Example:  mapwright plan roofs/ --explain
     """
     dataset = open_data(folder, spec_file, quiet=as_json)
-    from mapwright.plan import parse_settings
+    from mapwright.data.settings import parse_settings
     from mapwright.report.tables import fingerprint_table, plan_table
     from mapwright.run import Options, plan_for
     from mapwright.training.budget import parse_seconds

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,11 +16,18 @@ from mapwright.cli.app import (
     warn,
 )
 
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from mapwright.predict.model import Model
+
 
 @main.command()
 @click.argument("model", type=FOLDER)
 @click.argument("paths", type=FOLDER, nargs=-1, required=True)
-@click.option("-o", "--out", type=FOLDER, required=True, help="Folder for the maps.")
+@click.option(
+    "-o", "--out", type=FOLDER, required=True, help="Folder for the maps; for kaggle also a .csv."
+)
 @click.option("--unlabelled", is_flag=True, help="Of a data folder, only images without a mask.")
 @click.option("--probabilities", is_flag=True, help="Also write one band of probability per class.")
 @click.option("--confidence", is_flag=True, help="Also write the probability of the mapped class.")
@@ -28,10 +35,11 @@ from mapwright.cli.app import (
 @click.option(
     "--format",
     "form",
-    type=click.Choice(["native", "vector"]),
+    type=click.Choice(["native", "vector", "kaggle"]),
     default="native",
     show_default=True,
-    help="native: the map as a picture or GeoTIFF; vector: also its patches as polygons.",
+    help="native: the map as a picture or GeoTIFF; vector: also its patches as polygons; kaggle: "
+    "no maps, but one table of objects as run lengths.",
 )
 @click.option(
     "--vector-type",
@@ -73,12 +81,17 @@ def predict(
     \b
     Example:  mapwright predict runs/roofs roofs/images/535.png -o maps --overlay
               mapwright predict runs/land scene.tif -o maps --format vector --min-area 10000
+              mapwright predict runs/ships test_v2/ -o submission.csv --format kaggle
     """
     from mapwright.apply import load, predict_files
     from mapwright.io.vector import PolygonOptions
 
     polygons = PolygonOptions.chosen(form, vector_type, min_area, simplify)
     loaded = load(model).with_tta(tta)
+    if form == "kaggle":
+        _refuse_maps(probabilities=probabilities, confidence=confidence, overlay=overlay)
+        _write_table(loaded, paths, out, unlabelled, as_json)
+        return
     if loaded.bundle.caveat and (probabilities or confidence):
         warn([loaded.bundle.caveat])
     written = predict_files(
@@ -95,6 +108,30 @@ def predict(
     plain = [files.plain() for files in written]
     shown = [str(path) for files in written for path in (files.map, files.polygons) if path]
     show(plain, "\n".join(shown), as_json)
+
+
+def _refuse_maps(**asked: bool) -> None:
+    """A table of objects comes without maps: say so to those who ask for them."""
+    from mapwright.errors import SettingError
+
+    if any(asked.values()):
+        raise SettingError(
+            " and ".join(f"--{name}" for name, wanted in asked.items() if wanted)
+            + " is about maps, and --format kaggle writes a table",
+            fix="predict twice: once for the table, once for the maps",
+        )
+
+
+def _write_table(
+    model: Model, paths: Sequence[Path], out: Path, unlabelled: bool, as_json: bool
+) -> None:
+    """Write the objects of images as a table, and say what could not be read."""
+    from mapwright.apply import predict_table
+
+    warn(filter(None, [model.bundle.caveat]))
+    done = predict_table(model, paths, out, unlabelled=unlabelled)
+    warn(f"{image}: {error.what}; its row is empty" for image, error in done.failed.items())
+    show(done.plain(), done.text, as_json)
 
 
 @main.command()
@@ -117,6 +154,7 @@ def predict(
     help="What a mask holds where the image is invalid.",
 )
 @click.option("--squeeze", is_flag=True, help="One tile at a time; its mask is (rows, columns).")
+@click.option("--presence", is_flag=True, help="Also give how likely a tile holds any object.")
 @click.option("--fold", type=int, metavar="N", help="Only this fold, from 1.  [default: all]")
 @click.option("--data", type=FOLDER, metavar="DIR", help="Real images to prove it on.")
 @click.option("--max-mb", type=float, help="Largest size in megabytes, or no file is written.")
@@ -192,16 +230,9 @@ def area(
     from mapwright.errors import SettingError
     from mapwright.report.area_table import area_table, drawn_table
 
+    drawing: Any = {"design": design, "strata": strata, "nodata": nodata}
     if count is None and out is None:
-        found = assess(
-            map_path,
-            reference,
-            design=design,
-            strata=strata,
-            nodata=nodata,
-            crs=crs,
-            column=column,
-        )
+        found = assess(map_path, reference, **drawing, crs=crs, column=column)
         show(found.plain(), area_table(found), as_json)
         return
     if count is None or out is None or reference is not None:
@@ -209,15 +240,5 @@ def area(
             "--draw N and -o FILE go together, and without --reference",
             fix="draw points first; once their classes are entered, give them as --reference",
         )
-    drawn = draw_sample(
-        map_path,
-        count,
-        out,
-        design=design,
-        strata=strata,
-        nodata=nodata,
-        minimum=minimum,
-        blind=blind,
-        seed=seed,
-    )
+    drawn = draw_sample(map_path, count, out, **drawing, minimum=minimum, blind=blind, seed=seed)
     show(drawn.plain(), drawn_table(drawn), as_json)

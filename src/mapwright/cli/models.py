@@ -52,7 +52,7 @@ def train(
     began = process_start()
     dataset = open_data(folder, spec_file, quiet=as_json)
     from mapwright.apply import load
-    from mapwright.plan import parse_settings
+    from mapwright.data.settings import parse_settings
     from mapwright.report.tables import history_text, scores_table
     from mapwright.run import Options, train_on
     from mapwright.training.budget import parse_seconds
@@ -118,7 +118,7 @@ def evaluate(
     dataset = dataset_for(loaded, folder, spec_file)
     items, note = choose_items(loaded, dataset, split)
     tallies = tally(loaded, dataset, items, maps=verify_sklearn)
-    scores = scores_of(loaded, tallies, note)
+    scores = scores_of(loaded, dataset, tallies, note)
     show(scores.plain(), scores_table(scores), as_json)
     written = write_sheets(loaded, dataset, items, scores, out) if out else []
     if not as_json:
@@ -146,10 +146,16 @@ def _verify(scores: Any, maps: Any) -> None:
 def report(run: Path, data: Path | None, as_json: bool) -> None:
     r"""Write RUN/report.html, report.md and figures: what was done, how well, and how it was told.
 
+    A methodology.md in RUN is written anew, with the baselines.json that may have come since.
+
     \b
     Example:  mapwright report runs/roofs
     """
     from mapwright.report.build import write_report
+    from mapwright.report.methodology import NAME, write_methodology
 
-    written = [str(path) for path in write_report(run, data)]
+    files = write_report(run, data)
+    if (run / NAME).exists():
+        files.append(write_methodology(run, data))
+    written = [str(path) for path in files]
     show(written, "\n".join(written), as_json)

@@ -31,7 +31,7 @@ def run(
     Example:  mapwright run roofs --data roofs/ -o runs/roofs --budget 60m
     """
     began = process_start()
-    from mapwright.plan import parse_settings
+    from mapwright.data.settings import parse_settings
     from mapwright.recipe import Task, recipe_path, run_recipe
     from mapwright.training.budget import parse_seconds
 

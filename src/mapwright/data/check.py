@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from mapwright.data.alike import Thumbnail, near_duplicates, outliers, thumbnail
 from mapwright.data.band_audit import audit_bands, kept_pixels, some_pixels
+from mapwright.data.content_audit import ContentAudit
 from mapwright.data.dataset import Dataset, Item, Sample
 from mapwright.data.findings import Finding as Finding
 from mapwright.data.findings import listed
@@ -35,6 +36,7 @@ class CheckReport:
         class_pixels: Valid, labelled pixels per class.
         class_images: Images in which each class occurs.
         findings: What was found, worst first.
+        groups: Stems of images without coordinates that show the same content, by group.
     """
 
     images: int
@@ -44,6 +46,7 @@ class CheckReport:
     class_pixels: list[int] = field(default_factory=list)
     class_images: list[int] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
+    groups: tuple[tuple[str, ...], ...] = ()
 
     @property
     def harmful(self) -> bool:
@@ -70,8 +73,18 @@ class _Look:
     lows: Mapping[str, float] | None
 
 
-def check(dataset: Dataset) -> CheckReport:
+def check(
+    dataset: Dataset,
+    items: Sequence[Item] | None = None,
+    see: Callable[[Item, Sample], None] | None = None,
+) -> CheckReport:
     """Look at every file of a data set; nothing is written.
+
+    Args:
+        dataset: The data set.
+        items: The images to look at; None = all.
+        see: Is given each image that could be read, so that whoever wants to see them too need not
+            read them again; one without a mask comes with a mask that is all `IGNORE`.
 
     Raises:
         DatasetError: There is no image at all.
@@ -79,17 +92,23 @@ def check(dataset: Dataset) -> CheckReport:
     spec = dataset.spec
     findings = _pairing(dataset)
     looks = []
-    with progress_bar("check", len(dataset.items)) as progress:
-        for item in dataset.items:
-            look, found = _look_at(dataset, item)
+    items = dataset.items if items is None else items
+    content = ContentAudit(dataset)
+    with progress_bar("check", len(items)) as progress:
+        for item in items:
+            look, found = _look_at(dataset, item, len(items), content, see)
             findings += found
             looks += [look] if look else []
             progress.advance(note=item.stem)
     findings += (
-        _duplicates(looks, spec.split.together)
+        _duplicates(looks, dataset.split.together)
         + _nearly_alike(looks)
         + _out_of_family(looks, spec.band_names)
     )
+    equal = [finding.stems for finding in findings if finding.kind == "duplicate image"]
+    alike = [finding.stems for finding in findings if finding.kind == "near-duplicate image"]
+    groups = content.search(equal)
+    findings += content.findings(groups, equal + alike)
     findings += _bands(dataset, looks) + audit_ground(dataset, {look.item.stem for look in looks})
     counts = np.array([look.counts for look in looks if look.item.mask])
     counts = counts.reshape(-1, len(spec.classes))
@@ -103,6 +122,7 @@ def check(dataset: Dataset) -> CheckReport:
         class_pixels=counts.sum(axis=0).tolist(),
         class_images=(counts > 0).sum(axis=0).tolist(),
         findings=sorted(findings, key=lambda finding: order.index(finding.level)),
+        groups=groups,
     )
 
 
@@ -125,8 +145,14 @@ def _pairing(dataset: Dataset) -> list[Finding]:
     return findings
 
 
-def _look_at(dataset: Dataset, item: Item) -> tuple[_Look | None, list[Finding]]:
-    """Read one image, with its mask if it has one."""
+def _look_at(
+    dataset: Dataset,
+    item: Item,
+    images: int,
+    content: ContentAudit,
+    see: Callable[[Item, Sample], None] | None,
+) -> tuple[_Look | None, list[Finding]]:
+    """Read one of so many images, with its mask if it has one."""
     try:
         if item.mask:
             sample = dataset.read(item)
@@ -138,10 +164,13 @@ def _look_at(dataset: Dataset, item: Item) -> tuple[_Look | None, list[Finding]]
         advice = error.fix or "look at the file"
         text = f"{error.what} ({error.where})"
         return None, [Finding("error", "unusable file", (item.stem,), text, advice)]
+    content.see(item, sample.image)
+    if see:
+        see(item, sample)
     counts = np.bincount(sample.mask.ravel(), minlength=256)[: len(dataset.spec.classes)]
     many = np.unique(sample.labels).size > 1
     pixels, names = some_pixels(sample.image), dataset.spec.band_names
-    step = -(-pixels.shape[1] // kept_pixels(len(dataset.items), len(names))) | 1
+    step = -(-pixels.shape[1] // kept_pixels(images, len(names))) | 1
     look = _Look(
         item,
         _digest(sample.image) if np.isfinite(sample.image).any() else None,

@@ -12,10 +12,14 @@ from odc.geo.geobox import GeoBox
 
 from mapwright.data.bands import ImageReader
 from mapwright.data.blocks import block_name, cut, parse_name
+from mapwright.data.content.groups import Groups
+from mapwright.data.group_file import read_groups
 from mapwright.data.masks import MaskSource, file_digest, mask_source
 from mapwright.data.patterns import match_files, perhaps
-from mapwright.data.spec import DatasetSpec
+from mapwright.data.spec import DatasetSpec, Split
+from mapwright.data.splits import Grouping
 from mapwright.errors import DatasetError
+from mapwright.io.instances import InstanceMap
 from mapwright.io.raster import Raster, RasterInfo, place_window
 from mapwright.types import IGNORE, ClassIndex, Image, Window
 
@@ -110,15 +114,40 @@ class Dataset:
                 where=self.root / self.spec.images,
                 fix=perhaps(stem, list(images)),
             )
-        for stem in (stem for same in self.spec.split.together for stem in same):
+        self._require_all(self.spec.split.together, images)
+        stems = [stem for stem in images if stem not in out]
+        return tuple(Item(stem, images[stem], masks.get(stem)) for stem in stems)
+
+    @cached_property
+    def split(self) -> Split:
+        """How to divide the images; sets of a table of groups stand in `together` here.
+
+        Raises:
+            DatasetError: The table names an image that is not there.
+            SettingError: It can't be read.
+        """
+        split = self.spec.split
+        if split.groups is None:
+            return split
+        sets = read_groups(self.root / split.groups)
+        self._require_all(sets, self._files[0])
+        joined = _merged((*split.together, *sets))
+        return split.model_copy(update={"together": joined, "groups": None})
+
+    @cached_property
+    def grouping(self) -> Grouping:
+        """Which images stand together."""
+        return Grouping(self.split)
+
+    def _require_all(self, sets: Sequence[Sequence[str]], images: Mapping[str, Path]) -> None:
+        """Raise a DatasetError unless every stem of some sets is that of an image."""
+        for stem in (stem for same in sets for stem in same):
             if stem not in images:
                 raise DatasetError(
                     f"there is no image {stem!r} to keep together with others",
-                    where=self.root / self.spec.images,
+                    where=self.root / (self.spec.split.groups or self.spec.images),
                     fix=perhaps(stem, list(images)),
                 )
-        stems = [stem for stem in images if stem not in out]
-        return tuple(Item(stem, images[stem], masks.get(stem)) for stem in stems)
 
     @cached_property
     def _files(self) -> tuple[dict[str, Path], dict[str, Path]]:
@@ -126,7 +155,7 @@ class Dataset:
         images = match_files(self.root, self.spec.images)
         masks = self._masks.find(images)
         kind = self.spec.mask.source
-        taken = set(masks.values()) if kind in ("file", "colors") else set()
+        taken = set(masks.values()) if kind in ("file", "colors", "one-hot") else set()
         return {s: path for s, path in images.items() if path not in taken}, masks
 
     @cached_property
@@ -239,6 +268,12 @@ class Dataset:
         whole[place.slices] = self.spec.decode(values, item.mask)
         return whole
 
+    def read_instances(self, item: Item) -> InstanceMap | None:
+        """The objects of an item, told apart; None where its masks don't tell them."""
+        assert item.mask is not None, f"{item.stem} has no mask"
+        window = item.window or Window(0, 0, *self.size(item))
+        return self._masks.instances(item.scene, item.mask, self.info(item), window)
+
     def mask_digest(self, item: Item) -> str:
         """SHA-256 of what the mask of an item is made from; an empty text without one."""
         return self._masks.digest(item.scene, item.mask) if item.mask else ""
@@ -246,3 +281,15 @@ class Dataset:
     def digests(self, items: Sequence[Item]) -> dict[str, str]:
         """SHA-256 of the image file of each item, by stem: says what a model saw."""
         return {item.stem: item.digest() for item in items}
+
+
+def _merged(sets: Sequence[Sequence[str]]) -> tuple[tuple[str, ...], ...]:
+    """Sets that share a stem in one, so that every stem stands in one set."""
+    joined, firsts = Groups(len(sets)), dict[str, int]()
+    for number, same in enumerate(sets):
+        for stem in same:
+            joined.join(number, firsts.setdefault(stem, number))
+    merged: dict[int, dict[str, None]] = {}
+    for number, same in enumerate(sets):
+        merged.setdefault(joined.leader(number), {}).update(dict.fromkeys(same))
+    return tuple(tuple(stems) for stems in merged.values())

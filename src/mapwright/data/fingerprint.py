@@ -80,6 +80,7 @@ class Fingerprint(Config):
         widths: Image widths in pixels, one per image.
         valid_share: Share of pixels that hold a measurement.
         gsd: Median ground sampling distance in metres; None where images have no place.
+        empty: Labelled images in which only the first class occurs: there is no object.
     """
 
     bands: tuple[BandStats, ...]
@@ -88,6 +89,7 @@ class Fingerprint(Config):
     widths: tuple[int, ...]
     valid_share: float = 1.0
     gsd: float | None = None
+    empty: int = 0
 
     @property
     def class_pixels(self) -> tuple[int, ...]:
@@ -136,6 +138,11 @@ class Record:
     areas: tuple[NDArray[np.int64], ...]
     size: tuple[int, int]
     gsd: float | None
+
+    @property
+    def empty(self) -> bool:
+        """Whether it is labelled and only the first class occurs."""
+        return bool(self.classes[0] and not self.classes[1:].any())
 
 
 def survey(dataset: Dataset, items: Sequence[Item]) -> dict[str, Record]:
@@ -265,6 +272,7 @@ def merge(records: Sequence[Record], bands: Sequence[str], classes: Sequence[str
         widths=tuple(record.size[1] for record in records),
         valid_share=sum(record.count for record in records) / total,
         gsd=float(np.median(distances)) if distances else None,
+        empty=sum(record.empty for record in records),
     )
 
 

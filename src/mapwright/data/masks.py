@@ -1,25 +1,27 @@
-"""Where masks come from: files, colours, a band of the image, polygons, a table of runs."""
+"""Where masks come from: files, a band of the image, polygons, lists of objects."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from functools import cached_property, lru_cache
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from odc.geo.geobox import GeoBox
 
 from mapwright.data.grids import compare_grids
+from mapwright.data.object_masks import CocoMasks, RunMasks
 from mapwright.data.patterns import match_files
 from mapwright.data.spec import DatasetSpec
 from mapwright.errors import ImageFileError
+from mapwright.io.instances import InstanceMap
+from mapwright.io.one_hot import from_one_hot
+from mapwright.io.polygon_instances import PolygonInstances
 from mapwright.io.polygons import SUFFIXES as VECTOR_SUFFIXES
 from mapwright.io.polygons import Polygons, read_polygons
 from mapwright.io.raster import RasterInfo, inspect, place_window, read_raster
-from mapwright.io.run_table import RunTable
 from mapwright.io.scene import Layer, read_on_grid, same_grid
 from mapwright.types import Window
 
@@ -40,6 +42,11 @@ class MaskSource(Protocol):
             ImageFileError: Unreadable, or not on the grid of the image.
         """
 
+    def instances(
+        self, stem: str, mask: Path, image: RasterInfo, window: Window
+    ) -> InstanceMap | None:
+        """The objects of a window, told apart; None where the masks don't tell them."""
+
     def digest(self, stem: str, mask: Path) -> str:
         """SHA-256 of what `read` depends on."""
 
@@ -53,11 +60,13 @@ def mask_source(root: Path, spec: DatasetSpec) -> MaskSource:
         return PolygonMasks(root, spec)
     if kind == "rle":
         return RunMasks(root / rest)
+    if kind == "coco":
+        return CocoMasks(root / rest, {entry.name: entry.values[0] for entry in spec.classes})
     return FileMasks(root, spec)
 
 
 class FileMasks:
-    """A raster of its own for each image: one band of values, or the colours of classes.
+    """A raster of its own for each image: values, the colours of classes, or a band for each.
 
     Args:
         root: The data folder.
@@ -66,7 +75,7 @@ class FileMasks:
 
     def __init__(self, root: Path, spec: DatasetSpec) -> None:
         self._root, self._pattern = root, spec.masks
-        self._colors, self._reproject = spec.mask.source == "colors", spec.mask.reproject
+        self._kind, self._reproject = spec.mask.source, spec.mask.reproject
         self._same: set[Path] = set()  # masks that are known to lie on the grid of their image
 
     def find(self, images: Mapping[str, Path]) -> dict[str, Path]:
@@ -80,7 +89,10 @@ class FileMasks:
             if not same_grid(image.geobox, info.geobox):
                 return self._warped(info, image, window)
             self._same.add(mask)
-        return read_mask_values(mask, window, self._colors)
+        return read_mask_values(mask, window, self._kind)
+
+    def instances(self, stem: str, mask: Path, image: RasterInfo, window: Window) -> None:
+        """See `MaskSource`."""
 
     def _warped(self, mask: RasterInfo, image: RasterInfo, window: Window) -> Values:
         placed = mask.geobox.crs is not None and image.geobox.crs is not None
@@ -102,7 +114,7 @@ class FileMasks:
             )
         bands = tuple(range(1, mask.count + 1))
         raster = read_on_grid(Layer(mask.path, bands, "nearest"), image.geobox, window=window)
-        return _single(raster.pixels, mask.path, self._colors)
+        return _values_of(raster.pixels, mask.path, self._kind)
 
     def digest(self, stem: str, mask: Path) -> str:
         """See `MaskSource`."""
@@ -128,6 +140,9 @@ class BandMasks:
         raster = read_raster(mask, [self._band], window=window)
         values: Values = raster.pixels[0]
         return values
+
+    def instances(self, stem: str, mask: Path, image: RasterInfo, window: Window) -> None:
+        """See `MaskSource`."""
 
     def digest(self, stem: str, mask: Path) -> str:
         """See `MaskSource`."""
@@ -160,6 +175,11 @@ class PolygonMasks:
         grid = place_window(image.geobox, window, (window.height, window.width))
         return polygons.draw(grid, self._values(polygons))
 
+    def instances(self, stem: str, mask: Path, image: RasterInfo, window: Window) -> InstanceMap:
+        """See `MaskSource`."""
+        grid = place_window(image.geobox, window, (window.height, window.width))
+        return PolygonInstances(mask, self._spec.mask.attribute).read(stem, grid)
+
     def _values(self, polygons: Polygons) -> NDArray[np.int64]:
         """What each polygon means: its attribute as a number or the name of a class, else 1."""
         if polygons.attributes is None:
@@ -184,62 +204,40 @@ class PolygonMasks:
         return file_digest(mask)
 
 
-class RunMasks:
-    """A table of run lengths: inside of an object is 1, outside is 0.
-
-    Args:
-        path: The table.
-    """
-
-    def __init__(self, path: Path) -> None:
-        self._path = path
-        self._read = lru_cache(maxsize=8)(self._whole)
-
-    def find(self, images: Mapping[str, Path]) -> dict[str, Path]:
-        """See `MaskSource`."""
-        return {stem: self._path for stem in images if self._table.listed(stem)}
-
-    def read(self, stem: str, mask: Path, image: RasterInfo, window: Window) -> Values:
-        """See `MaskSource`."""
-        return window.cut(self._read(stem, image.geobox), 0)
-
-    def digest(self, stem: str, mask: Path) -> str:
-        """See `MaskSource`."""
-        texts = "\n".join(row.text for row in self._table.rows(stem))
-        return hashlib.sha256(texts.encode()).hexdigest()
-
-    def _whole(self, stem: str, grid: GeoBox) -> NDArray[np.uint8]:
-        return (self._table.read(stem, grid).ids > 0).astype(np.uint8)
-
-    @cached_property
-    def _table(self) -> RunTable:
-        return RunTable.open(self._path)
-
-
-def read_mask_values(path: Path, window: Window | None = None, colors: bool = False) -> Values:
+def read_mask_values(path: Path, window: Window | None = None, kind: str = "file") -> Values:
     """The values of a mask file as they stand there, (H, W).
 
-    A grey picture that was saved as three equal bands counts as one. With `colors`, three bands
-    become one number, 0xRRGGBB.
+    Args:
+        path: The mask.
+        window: The part to read; None = all of it.
+        kind: `file`: one band of values; a grey picture that was saved as three equal bands
+            counts as one. `colors`: three bands become one number, 0xRRGGBB. `one-hot`: the
+            number of the band that is 1, the first being 0; NaN where none is.
 
     Raises:
-        ImageFileError: Unreadable, or the bands differ.
+        ImageFileError: Unreadable, or the bands are not as `kind` says.
     """
-    return _single(read_raster(path, window=window, alpha=True).pixels, path, colors)
+    alpha = kind != "one-hot"  # where the band called so is a class like the others
+    return _values_of(read_raster(path, window=window, alpha=alpha).pixels, path, kind)
 
 
-def _single(bands: NDArray[Any], path: Path, colors: bool) -> Values:
-    if colors and len(bands) >= 3:
+def _values_of(bands: NDArray[Any], path: Path, kind: str) -> Values:
+    if kind == "colors" and len(bands) >= 3:
         red, green, blue = (_whole(band) for band in bands[:3])
         return np.asarray(red * 2**16 + green * 2**8 + blue)
+    return from_one_hot(bands, path) if kind == "one-hot" else _single(bands, path)
+
+
+def _single(bands: NDArray[Any], path: Path) -> Values:
     holes = bands.dtype.kind == "f"
     if any(not np.array_equal(bands[0], band, equal_nan=holes) for band in bands[1:]):
         raise ImageFileError(
             f"the mask has {len(bands)} bands that differ",
             where=path,
             expected="one band of class values",
-            fix="write the mask as a single-band raster; if its colours stand for classes, set "
-            '`source = "colors"` under [mask] in dataset.toml',
+            fix="write the mask as a single-band raster; under [mask] in dataset.toml, "
+            '`source = "colors"` takes colours for classes and `source = "one-hot"` a band of 0 '
+            "and 1 for each class",
         )
     first: Values = bands[0]
     return first

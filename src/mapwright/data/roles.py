@@ -6,6 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
+SENTINEL2: Final = (
+    "coastal", "blue", "green", "red", "rededge1", "rededge2", "rededge3", "nir", "nir_narrow",
+    "watervapour", "cirrus", "swir1", "swir2",
+)  # fmt: skip
+"""Bands of a level 1C product of Sentinel-2 in its order: B1 to B8, B8A, B9 to B12."""
+
 _ALIASES: Final = {
     "coastal": ("coastal", "coastalaerosol", "ultrablue"),
     "blue": ("blue",),

@@ -73,11 +73,13 @@ class Class(Config):
         name: How people call it.
         values: The mask values that mean this class; maps are written with the first.
         color: Colour in maps and figures, `#rrggbb`.
+        objects: Whether its objects are counted one by one, such as ships; of one class at most.
     """
 
     name: str
     values: tuple[MaskValue, ...] = Field(min_length=1)
     color: Color
+    objects: bool = False
 
 
 class Mask(Config):
@@ -86,9 +88,12 @@ class Mask(Config):
     Args:
         source: `file`: a raster of its own for each image, one band of values.
             `colors`: such a raster, whose three bands are the colour of a class.
+            `one-hot`: such a raster with a band for each class, 1 where the class is. Its values
+            are the numbers of the bands, the first being 0; a pixel of none is unlabelled.
             `band:N`: band N of the image itself.
             `polygons`: vector files; `masks` names one for each image, or one for all.
             `rle:FILE`: a table of run lengths, one row for each object.
+            `coco:FILE`: objects of a COCO file, whose categories are named like the classes.
         threshold: For soft masks of two classes: a value >= threshold is the second class.
         ignore: Mask values that count nowhere.
         attribute: Of polygons: the attribute that holds the value or the name of the class;
@@ -96,7 +101,9 @@ class Mask(Config):
         reproject: Whether a mask on another grid is brought to that of its image.
     """
 
-    source: str = Field(default="file", pattern=r"^(file|colors|polygons|band:[1-9]\d*|rle:.+)$")
+    source: str = Field(
+        default="file", pattern=r"^(file|colors|one-hot|polygons|band:[1-9]\d*|(rle|coco):.+)$"
+    )
     threshold: float | None = None
     ignore: tuple[MaskValue, ...] = ()
     attribute: str | None = None
@@ -141,6 +148,8 @@ class Split(Config):
         group: Regular expression; what it finds in a stem names the group of the image.
         together: Sets of images that stand on one side whatever `by` says, such as one place at
             several dates.
+        groups: A table of further such sets, below the data folder, with the columns `image` and
+            `group`; `mapwright check FOLDER --groups FILE` writes one.
         block: Side of a block, in pixels.
         buffer: Pixels around validation blocks that no training block may hold.
     """
@@ -151,6 +160,7 @@ class Split(Config):
     given: Given | None = None
     group: str | None = None
     together: tuple[tuple[str, ...], ...] = ()
+    groups: str | None = Field(default=None, min_length=1)
     block: int | None = Field(default=None, ge=32)
     buffer: int = Field(default=0, ge=0)
 
@@ -219,6 +229,13 @@ class DatasetSpec(Config):
             raise ValueError("no band has use = true")
         if self.mask.threshold is not None and len(self.classes) != 2:
             raise ValueError(f"a threshold needs two classes, not {len(self.classes)}")
+        counted = [entry.name for entry in self.classes if entry.objects]
+        if len(counted) > 1:
+            raise ValueError(
+                f"objects = true for {' and '.join(counted)}: one class can be counted"
+            )
+        if self.counted == 0:
+            raise ValueError(f"objects = true for {counted[0]}: the first class is the background")
         return self
 
     @classmethod
@@ -244,6 +261,11 @@ class DatasetSpec(Config):
     def class_names(self) -> tuple[str, ...]:
         """Names of the classes, in index order."""
         return tuple(c.name for c in self.classes)
+
+    @property
+    def counted(self) -> int | None:
+        """The class whose objects are counted; None = of none."""
+        return next((k for k, entry in enumerate(self.classes) if entry.objects), None)
 
     @property
     def colors(self) -> tuple[str, ...]:

@@ -56,7 +56,7 @@ def audit_ground(dataset: Dataset, readable: Collection[str]) -> list[Finding]:
 def _units(dataset: Dataset, readable: Collection[str]) -> list[Unit]:
     """Images, or their parts, on the sides of the split."""
     names = [item.stem for item in dataset.units]
-    fold = make_splits(names, dataset.spec.split).folds[0]
+    fold = make_splits(names, dataset.split).folds[0]
     units = []
     for side, stems in (("train", fold.train), ("val", fold.val)):
         for item in dataset.choose(stems):

@@ -13,6 +13,7 @@ import numpy as np
 
 from mapwright.data.blocks import block_name, keep_away, parse_name
 from mapwright.data.config import Config
+from mapwright.data.content.groups import Groups
 from mapwright.data.spec import Given, Split
 from mapwright.errors import SettingError
 from mapwright.types import Window
@@ -75,13 +76,14 @@ def make_splits(names: Sequence[str], split: Split, folds: int = 1) -> Splits:
 
     Args:
         names: The labelled images, or the blocks that they are cut into.
-        split: How to divide them.
+        split: How to divide them; see `Dataset.split`.
         folds: 1 = one division with the share `split.val` to validate on; more = that many
             divisions, each image validated on once; 0 = learn from all, validate on none.
 
     Raises:
         SettingError: One side would be empty.
     """
+    assert split.groups is None, "Dataset.split holds what the table of groups says"
     if split.by == "given" and split.given:
         return _given(names, split, split.given, folds)
     groups = list(_groups(names, split).values())
@@ -137,14 +139,37 @@ def group_names(names: Sequence[str], split: Split) -> list[str]:
     Raises:
         SettingError: Nothing in an image's name says which group it belongs to.
     """
-    leader = {stem: same[0] for same in split.together for stem in same}
-    groups = []
-    for name in names:
-        scene, window = parse_name(name)
-        own = _group_of(name, split) if split.by == "group" else name
-        stem = scene if window and name not in leader else name
-        groups.append(f"together {leader[stem]}" if stem in leader else own)
-    return groups
+    grouping = Grouping(split)
+    return [grouping.name(image) for image in names]
+
+
+class Grouping:
+    """Which images stand together, asked for one by one.
+
+    Args:
+        split: How images are divided; see `Dataset.split`.
+    """
+
+    def __init__(self, split: Split) -> None:
+        self._split = split
+        self._set = {stem: k for k, same in enumerate(split.together) for stem in same}
+        self._joined = Groups(len(split.together))
+        firsts: dict[str, int] = {}
+        for number, same in enumerate(split.together):
+            for stem in same if split.by == "group" else ():
+                if found := re.search(split.group or "", stem):  # of others nobody will ask
+                    self._joined.join(number, firsts.setdefault(_group_name(found), number))
+        self._firsts = firsts
+
+    def name(self, image: str) -> str:
+        """A name that images of one group share; see `group_names`."""
+        scene, window = parse_name(image)
+        stem = scene if window and image not in self._set else image
+        own = _group_of(image, self._split) if self._split.by == "group" else image
+        number = self._set.get(stem, self._firsts.get(own))
+        if number is None:
+            return own
+        return f"together {self._split.together[self._joined.leader(number)][0]}"
 
 
 def _groups(names: Sequence[str], split: Split) -> Mapping[str, list[str]]:

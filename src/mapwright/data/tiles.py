@@ -1,6 +1,7 @@
-"""Training batches: a batch is a pure function of the seed and its step number.
+"""Training batches: a batch is a pure function of the seed, its step number and the hard tiles.
 
-So the order of workers, an interruption or a second process changes nothing.
+So the order of workers, an interruption or a second process changes nothing: hard tiles follow
+from the batches before and are part of the state of a training.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mapwright.data.dataset import Dataset, Item, Sample
+from mapwright.data.hard import HardTiles
 from mapwright.types import Window
 
 
@@ -75,8 +77,12 @@ class TrainingTiles:
         seed: Seed of the draws.
         rare: Share of the tiles that are centred on a pixel of a class drawn evenly, so that a
             rare class is seen as often as a common one; 0 = every place alike.
-        places: For each class, for each image, where in it some of its pixels lie, as row times
-            width plus column; needed when `rare` is above 0.
+        places: For each class to draw so, for each image, where in it some of its pixels lie, as
+            row times width plus column; needed when `rare` is above 0.
+        empty: Share of the tiles that come from images without object; what is neither `rare` nor
+            `empty` comes from the other images then. 0 = images as they come.
+        mining: Share of the `empty` tiles that are drawn from the hard tiles.
+        bare: Numbers of the images without object.
     """
 
     def __init__(
@@ -91,20 +97,32 @@ class TrainingTiles:
         seed: int,
         rare: float = 0.0,
         places: Sequence[Sequence[NDArray[np.int64]]] = (),
+        empty: float = 0.0,
+        mining: float = 0.0,
+        bare: Sequence[int] = (),
     ) -> None:
-        self._rare = rare
+        self._rare, self._empty, self._mining = rare, empty, mining
         held = [[(k, there) for k, there in enumerate(of) if len(there)] for of in places]
         self._classes = [holders for holders in held if holders]
         self._cache, self._items, self._sizes = cache, items, sizes
         self._patch, self._batch, self._seed = patch, batch, seed
         self.source = patch + 2 * int(np.ceil(patch * (context - 1) / 2))  # keeps the parity
+        self._numbers = {item.stem: number for number, item in enumerate(items)}
         area = np.array([h * w for h, w in sizes], np.float64)
-        self._share = area / area.sum()
+        empty_area = area * np.isin(np.arange(len(area)), bare)
+        apart = empty > 0 and 0 < empty_area.sum() < area.sum()  # else there is but one kind
+        self._elsewhere = _shares(area - empty_area if apart else area)
+        self._bare = _shares(empty_area if apart else area)
 
-    def draw(self, step: int) -> Batch:
-        """The batch of a step, counted from 0."""
+    def draw(self, step: int, hard: HardTiles | None = None) -> Batch:
+        """The batch of a step, counted from 0.
+
+        Args:
+            step: Number of the step.
+            hard: Where false alarms were raised up to now; None = nowhere yet.
+        """
         rng = np.random.default_rng([self._seed, step])
-        places = [self._place(rng) for _ in range(self._batch)]
+        places = [self._place(rng, hard or HardTiles()) for _ in range(self._batch)]
         samples = [self._cache.read(item, window) for item, window in places]
         return Batch(
             torch.from_numpy(np.stack([sample.image for sample in samples])),
@@ -112,11 +130,27 @@ class TrainingTiles:
             tuple((item.stem, window) for item, window in places),
         )
 
-    def _place(self, rng: np.random.Generator) -> tuple[Item, Window]:
-        """An image and a window in it: anywhere, or around a pixel of an evenly drawn class."""
-        if rng.random() >= self._rare:
-            chosen = int(rng.choice(len(self._items), p=self._share))
-            return self._items[chosen], self._draw(self._sizes[chosen], rng)
+    def _place(self, rng: np.random.Generator, hard: HardTiles) -> tuple[Item, Window]:
+        """An image and a window in it: of a kind that is drawn by its share."""
+        kind = rng.random()
+        if kind < self._rare and self._classes:
+            return self._around(rng)
+        if not self._rare <= kind < self._rare + self._empty:
+            return self._anywhere(self._elsewhere, rng)
+        if len(hard) and rng.random() < self._mining:
+            stem, row, col = hard.draw(rng)
+            return self._items[self._numbers[stem]], Window(row, col, self.source, self.source)
+        return self._anywhere(self._bare, rng)
+
+    def _anywhere(
+        self, shares: NDArray[np.float64], rng: np.random.Generator
+    ) -> tuple[Item, Window]:
+        """Any place of an image; `shares` says how often each is drawn."""
+        chosen = int(rng.choice(len(self._items), p=shares))
+        return self._items[chosen], self._draw(self._sizes[chosen], rng)
+
+    def _around(self, rng: np.random.Generator) -> tuple[Item, Window]:
+        """Around a pixel of an evenly drawn class."""
         holders = self._classes[int(rng.integers(len(self._classes)))]
         chosen, here = holders[int(rng.integers(len(holders)))]
         height, width = self._sizes[chosen]
@@ -141,6 +175,11 @@ class TrainingTiles:
     def _start(self, side: int, rng: np.random.Generator) -> int:
         free = side - self._patch
         return int(rng.integers(0, free + 1)) if free > 0 else free // 2
+
+
+def _shares(area: NDArray[np.float64]) -> NDArray[np.float64]:
+    shares: NDArray[np.float64] = area / area.sum()
+    return shares
 
 
 def _bytes(sample: Sample) -> int:

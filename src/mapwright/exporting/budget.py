@@ -102,8 +102,7 @@ def over_budget(bundle: Bundle, form: Form, budget: Budget, cost: Cost) -> Expor
         tried.append(f"{name}: {smaller}")
     return ExportError(
         f"the exported file would be over the budget: {budget.excess(cost)}",
-        where=f"{len(bundle.members)} x {bundle.plan.architecture} with {bundle.plan.encoder}, "
-        f"{form.tile} x {form.tile} pixels",
+        where=f"{len(bundle.members)} x {bundle.plan.network}, {form.tile} x {form.tile} pixels",
         expected="a smaller or faster graph; no file is written",
         fix=fits or "raise the budget; nothing that was tried fits: " + "; ".join(tried),
     )
@@ -113,7 +112,7 @@ def _alternatives(bundle: Bundle, form: Form) -> Iterator[tuple[str, Cost, str]]
     """Smaller models, each measured: one member alone, then networks with smaller encoders."""
     if len(bundle.members) > 1:
         yield "one fold", _cost(bundle.only([0]), form), "--fold 1"
-    for encoder in _SMALLER:
+    for encoder in () if bundle.plan.build else _SMALLER:
         if encoder == bundle.plan.encoder:
             continue
         plan = bundle.plan.model_copy(update={"encoder": encoder, "weights": "random"})

@@ -24,8 +24,8 @@ class ExportGraph(nn.Module):
         threshold: Of two classes, the second from this probability on.
 
     Shape:
-        image (N, C, h, w) float32 -> what `form` says, then the logits (N, K, h, w) of each
-        member, which only the proof of equality looks at.
+        image (N, C, h, w) float32 -> what `form` says, presence (N,) where it asks for it, then
+        the logits (N, K, h, w) of each member, which only the proof of equality looks at.
     """
 
     marker: Tensor
@@ -42,16 +42,25 @@ class ExportGraph(nn.Module):
         assert isinstance(first, SegmentationModel)
         if self.form.output == "deepness" and first.inputs.nodata is not None:
             image = _restored(image, first.inputs.nodata)
-        logits = [self._logits(member, image) for member in self.members]  # type: ignore[arg-type]
+        looks = [self._look(member, image) for member in self.members]  # type: ignore[arg-type]
+        logits = [found for found, _ in looks]
         soft = logits[0].softmax(dim=1)
         for others in logits[1:]:
             soft = soft + others.softmax(dim=1)
         soft = soft / len(logits)
         invalid = first.inputs.invalid(image)[:, 0] | ~torch.isfinite(soft).all(dim=1)
-        return self._result(soft, logits, invalid), *logits
+        result = self._result(soft, logits, invalid)
+        if not self.form.presence:
+            return result, *logits
+        seen = torch.stack([presence.sigmoid() for _, presence in looks if presence is not None])
+        empty = first.inputs.invalid(image).all(dim=3).all(dim=2)[:, 0]
+        return result, torch.where(empty, 0.0, seen.mean(dim=0)), *logits
 
-    def _logits(self, member: SegmentationModel, image: Tensor) -> Tensor:
-        """As the member itself, but padded so that the graph holds for any size it must."""
+    def _look(self, member: SegmentationModel, image: Tensor) -> tuple[Tensor, Tensor | None]:
+        """Logits and, where the form asks for it, presence.
+
+        As the member itself, but padded so that the graph holds for any size it must.
+        """
         x, stride = member.inputs(image), member.stride
         height, width = image.shape[-2:]
         if self.form.dynamic:  # a fixed padding and a cut, since the amount is not known here
@@ -60,8 +69,10 @@ class ExportGraph(nn.Module):
             x = x[..., : (width + stride - 1) // stride * stride]
         elif beyond := -self.form.tile % stride:
             x = nn.functional.pad(x, (0, beyond, 0, beyond))
+        if self.form.presence:
+            return member.look(x, height, width)
         logits: Tensor = member.network(x)
-        return logits[..., :height, :width]
+        return logits[..., :height, :width], None
 
     def _result(self, soft: Tensor, logits: Sequence[Tensor], invalid: Tensor) -> Tensor:
         """What the form asks for, of (N, K, h, w) probabilities and (N, h, w) bool."""

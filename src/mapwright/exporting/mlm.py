@@ -21,6 +21,7 @@ from mapwright.types import IGNORE
 MLM = "https://stac-extensions.github.io/mlm/v1.5.2/schema.json"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v1.1.0/schema.json"
 _SCHEMA = "mlm-v1.5.2.schema.json"
+_HOLDS = "A further output, presence, is the probability that a tile holds an object."
 
 
 @dataclass(frozen=True)
@@ -93,7 +94,7 @@ def _properties(card: Card, facts: Facts) -> dict[str, Any]:
             for band in card.spec.used
         ],
         "mlm:name": f"mapwright-{slug(card.spec.name)}",
-        "mlm:architecture": f"{plan.architecture} with {plan.encoder}",
+        "mlm:architecture": plan.network,
         "mlm:tasks": ["semantic-segmentation"],
         "mlm:framework": "ONNX",
         "mlm:total_parameters": facts.parameters,
@@ -102,7 +103,7 @@ def _properties(card: Card, facts: Facts) -> dict[str, Any]:
         "mlm:batch_size_suggestion": 1 if form.squeeze else 4,
         "mlm:accelerator": None,
         "mlm:input": [_input(card, form)],
-        "mlm:output": [_output(card, form)],
+        "mlm:output": [_output(card, form), *([_presence(form)] if form.presence else [])],
         "mlm:hyperparameters": {
             "members": facts.members,
             "threshold": card.decision.threshold,
@@ -163,6 +164,20 @@ def _output(card: Card, form: Form) -> dict[str, Any]:
     }
 
 
+def _presence(form: Form) -> dict[str, Any]:
+    return {
+        "name": "presence",
+        "description": _HOLDS,
+        "tasks": ["scene-classification"],
+        "result": {
+            "shape": [1 if form.squeeze else -1],
+            "dim_order": ["batch"],
+            "data_type": "float32",
+        },
+        "post_processing_function": None,
+    }
+
+
 def _classes(card: Card, form: Form) -> list[dict[str, Any]]:
     """The classes by index; `values` are those of the masks that were learnt from."""
     classes: list[dict[str, Any]] = [
@@ -190,7 +205,7 @@ def describe(card: Card, form: Form) -> str:
     return (
         f"image ({first}, {len(card.spec.used)}, {side}) float32: values as in the files of "
         f"{bands}, in this order. A pixel is invalid where a band is {_invalid(card)}. "
-        f"{what_comes_out(form)} Classes: {classes}."
+        f"{what_comes_out(form)}{f' {_HOLDS}' if form.presence else ''} Classes: {classes}."
     )
 
 

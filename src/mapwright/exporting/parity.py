@@ -111,9 +111,11 @@ class Judge:
         sizes = tuple(dict.fromkeys(trial.tile.shape[1:] for trial in trials))
         kinds = dict.fromkeys(("real", "edge", "random"), Agreement())
         for trial in trials:
-            (found,) = self._run(graph, trial, trial.tile[None])
-            logits = self._run(proving, trial, trial.tile[None])[1:]
+            found, *presence = self._run(graph, trial, trial.tile[None])
+            logits = self._run(proving, trial, trial.tile[None])[len(self._form.outputs) :]
             kinds[trial.kind] = kinds[trial.kind].joined(self._compare(trial, found, logits))
+            if presence:
+                self._require_presence(trial, float(presence[0][0]))
         if not self._form.squeeze:
             self._require_batches(graph, [t for t in trials if t.tile.shape[1:] == sizes[0]])
         return Proof(kinds, real, sizes)
@@ -162,6 +164,16 @@ class Judge:
         invalid = self._networks[0].inputs.invalid(torch.from_numpy(tile[None]))[0, 0].numpy()
         classes[invalid | ~np.isfinite(soft).all(axis=0)] = IGNORE
         return classes, _margin(logits, self._threshold)
+
+    def _require_presence(self, trial: Trial, found: float) -> None:
+        """The gate says the same, to the tolerance of logits of 1."""
+        seen = self._engine.look(trial.tile[None])[1]
+        assert seen is not None
+        if not np.isclose(found, seen[0], rtol=0, atol=TOLERANCE, equal_nan=True):
+            difference = abs(found - float(seen[0]))
+            raise self._unequal(
+                trial, f"presence differs by {difference:.3g}", f"at most {TOLERANCE:g}"
+            )
 
     def _require_batches(self, graph: Any, trials: Sequence[Trial]) -> None:
         """Several tiles at a time give what each gives alone."""

@@ -31,7 +31,7 @@ class Traced:
     """A graph as ONNX.
 
     Args:
-        graph: Its one output is what the form says.
+        graph: Its outputs are what the form says.
         proving: The same nodes, with the logits of each member as further outputs.
     """
 
@@ -52,7 +52,7 @@ def trace(module: ExportGraph, bands: int) -> Traced:
     import onnx
 
     buffer, form = io.BytesIO(), module.form
-    names = [form.output, *(f"logits_{number}" for number in range(len(module.members)))]
+    names = [*form.outputs, *(f"logits_{number}" for number in range(len(module.members)))]
     example = torch.zeros(1 if form.squeeze else 2, bands, form.tile, form.tile)
     try:
         with _silence(), torch.inference_mode(), _FixedPooling():
@@ -71,7 +71,7 @@ def trace(module: ExportGraph, bands: int) -> Traced:
     proving = onnx.load_model_from_string(buffer.getvalue())
     graph = onnx.ModelProto()
     graph.CopyFrom(proving)
-    del graph.graph.output[1:]
+    del graph.graph.output[len(form.outputs) :]
     return Traced(graph, proving)
 
 
@@ -82,7 +82,7 @@ def _axes(module: ExportGraph, names: list[str]) -> dict[str, dict[int, str]]:
     for name in ["image", *names]:
         rows = 1 if name == "mask" and not form.squeeze else 0 if name == "mask" else 2
         axes[name] = {} if form.squeeze else {0: "tiles"}
-        if form.dynamic:
+        if form.dynamic and name != "presence":
             axes[name] |= {rows: "height", rows + 1: "width"}
     return axes
 

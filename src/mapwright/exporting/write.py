@@ -71,6 +71,7 @@ def export(
     dynamic: bool = False,
     invalid: int = 255,
     squeeze: bool = False,
+    presence: bool = False,
     fold: int | None = None,
     data: str | Path | None = None,
     max_mb: float | None = None,
@@ -87,6 +88,7 @@ def export(
         dynamic: Take any other height and width as well.
         invalid: What a mask holds where the image is invalid: 255, or 0.
         squeeze: One tile at a time, whose mask is (h, w).
+        presence: Also give the probability that a tile holds an object; the model needs a gate.
         fold: Only this fold of an ensemble, from 1.
         data: A folder of real images for the proof; None = what the model was trained on, if
             that is still there.
@@ -100,11 +102,14 @@ def export(
     """
     path, run = _target(Path(out)), None if isinstance(model, Model) else Path(model)
     given = {
-        "output": output, "tile": tile, "dynamic": dynamic, "invalid": invalid, "squeeze": squeeze
+        "output": output, "tile": tile, "dynamic": dynamic, "invalid": invalid,
+        "squeeze": squeeze, "presence": presence,
     }  # fmt: skip
     form = _require_possible(Form.parse(given, "export"))
     loaded = model if isinstance(model, Model) else load(model)
     bundle = _chosen(require_bundle(loaded.bundle), fold)
+    if form.presence:
+        _require_gate(bundle)
     dataset, real = real_data(Model(bundle), Path(data) if data else None, run)
     budget = Budget(max_mb, max_ms)
     traced, facts = _proved(bundle, form, budget, trials(bundle, form, dataset), real)
@@ -174,7 +179,23 @@ def _require_possible(form: Form) -> Form:
             where="--dynamic",
             expected="--output deepness without it",
         )
+    if form.presence and form.output == "deepness":
+        raise SettingError(
+            "the plugin Deepness takes files with one output",
+            where="--presence",
+            expected="--output deepness without it",
+        )
     return form
+
+
+def _require_gate(bundle: Bundle) -> None:
+    if not bundle.plan.gate:
+        raise SettingError(
+            "the model does not say whether a tile holds an object",
+            where="--presence",
+            expected="a model that was trained with a gate",
+            fix="train one with --set gate=0.2, or leave --presence out",
+        )
 
 
 def _chosen(bundle: Bundle, fold: int | None) -> Bundle:

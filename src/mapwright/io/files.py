@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from glob import escape
 from pathlib import Path
@@ -91,6 +93,15 @@ def write_text(target: Path, text: str) -> None:
 def write_json(target: Path, value: Any) -> None:
     """Write `value` as indented JSON to `target`, whole or not at all."""
     write_text(target, json.dumps(value, indent=2, ensure_ascii=False) + "\n")
+
+
+def write_csv(target: Path, rows: Sequence[Mapping[str, Any]]) -> None:
+    """Write at least one row to `target`, whole or not at all; all rows have the same keys."""
+    text = io.StringIO()
+    writer = csv.DictWriter(text, fieldnames=list(rows[0]))
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(target, text.getvalue())
 
 
 def _write_failure(target: Path, error: OSError) -> OutputError:

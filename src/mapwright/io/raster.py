@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import warnings
-import zlib
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -20,9 +19,13 @@ from rasterio.enums import ColorInterp
 from rasterio.errors import NotGeoreferencedWarning, RasterioError
 
 from mapwright.errors import ImageFileError
+from mapwright.io import stacks
+from mapwright.io.png import png_damage
 from mapwright.types import Image, Pixels, Valid, Window
 
-SUFFIXES = frozenset({".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt", ".img", ".bmp"})
+SUFFIXES = frozenset(
+    {".tif", ".tiff", ".png", ".jpg", ".jpeg", ".jp2", ".vrt", ".img", ".bmp", stacks.SUFFIX}
+)
 """File name endings that are taken for images."""
 
 _DEGREE = 111_195.0  # metres of one degree on a sphere of 6 371 km
@@ -41,6 +44,7 @@ class RasterInfo:
         nodata: The declared nodata value, NaN included, or None.
         alpha: 1-based index of the band that the file calls alpha, or None.
         geobox: Shape, transform and CRS; CRS is None for a plain picture.
+        axes: How the axes of a NumPy file were understood, in words; empty for other files.
     """
 
     path: Path
@@ -50,6 +54,7 @@ class RasterInfo:
     nodata: float | None
     alpha: int | None
     geobox: GeoBox
+    axes: str = ""
 
     @property
     def count(self) -> int:
@@ -92,6 +97,8 @@ def inspect(path: Path) -> RasterInfo:
     Raises:
         ImageFileError: The file can't be opened as a raster.
     """
+    if stacks.is_stack(path):
+        return _inspect_stack(stacks.open_stack(path))
     with open_raster(path) as source:
         return RasterInfo(
             path=path,
@@ -129,6 +136,8 @@ def read_raster(
     Raises:
         ImageFileError: Unreadable or cut short, or it lacks a band.
     """
+    if stacks.is_stack(path):
+        return _read_stack(stacks.open_stack(path), bands, window, nodata, step)
     with open_raster(path) as source:
         alpha_band = _alpha_band(source) if alpha else None
         every = (i for i in source.indexes if i != alpha_band)
@@ -147,12 +156,7 @@ def read_raster(
         if alpha_band is not None:
             valid &= source.read(alpha_band, window=place, out_shape=shape) > 0
         geobox = GeoBox.from_rio(source)
-    if step > 1:
-        geobox = place_window(geobox, full, shape)
-    if window != full:
-        pixels, valid = _pad(pixels, valid, window, inside)
-        geobox = place_window(geobox, window, (window.height, window.width))
-    return Raster(pixels, valid, geobox)
+    return _placed(pixels, valid, geobox, window)
 
 
 def valid_pixels(pixels: Pixels, nodata: float | None) -> Valid:
@@ -203,26 +207,8 @@ def _require_whole(path: Path) -> None:
         raise ImageFileError(
             "there is no such file", where=path, expected="an image file", fix="check the path"
         )
-    if path.suffix.lower() == ".png" and (damage := _png_damage(path.read_bytes())):
+    if path.suffix.lower() == ".png" and (damage := png_damage(path.read_bytes())):
         raise _unreadable(path, damage)
-
-
-def _png_damage(data: bytes) -> str | None:
-    """What is wrong with the chunks of a PNG: each has a length, a name, contents, a checksum."""
-    if data[:8] != b"\x89PNG\r\n\x1a\n":
-        return "it is not a PNG"
-    start = 8
-    while start + 12 <= len(data):
-        length = int.from_bytes(data[start : start + 4], "big")
-        chunk, end = data[start + 4 : start + 8 + length], start + 12 + length
-        if end > len(data):
-            break
-        if zlib.crc32(chunk) != int.from_bytes(data[end - 4 : end], "big"):
-            return f"the checksum of its part {chunk[:4].decode('ascii', 'replace')} is wrong"
-        if chunk[:4] == b"IEND":
-            return None
-        start = end
-    return "it was cut short"
 
 
 def _unreadable(path: Path, reason: str) -> ImageFileError:
@@ -232,6 +218,37 @@ def _unreadable(path: Path, reason: str) -> ImageFileError:
         expected="a whole image file",
         fix="copy it again from its source, or exclude it in dataset.toml",
     )
+
+
+def _inspect_stack(stack: stacks.Stack) -> RasterInfo:
+    nameless = ("",) * stack.count
+    grid = GeoBox(stack.size, Affine.identity(), None)
+    return RasterInfo(stack.path, nameless, nameless, stack.dtype, None, None, grid, stack.axes)
+
+
+def _read_stack(
+    stack: stacks.Stack,
+    bands: Sequence[int] | None,
+    window: Window | None,
+    nodata: float | None,
+    step: int,
+) -> Raster:
+    """See `read_raster`; a NumPy file has neither alpha nor a place."""
+    wanted = tuple(range(1, stack.count + 1) if bands is None else bands)
+    _require_bands(stack.path, stack.count, wanted)
+    window = window or Window(0, 0, *stack.size)
+    pixels = stack.read(wanted, window.clip(*stack.size), step)
+    grid = GeoBox(stack.size, Affine.identity(), None)
+    return _placed(pixels, valid_pixels(pixels, nodata), grid, window)
+
+
+def _placed(pixels: Pixels, valid: Valid, grid: GeoBox, window: Window) -> Raster:
+    """What was read of a window of a file's grid; what lies outside of the file is invalid."""
+    full = Window(0, 0, int(grid.height), int(grid.width))
+    if window == full:  # read with a step, it is smaller
+        return Raster(pixels, valid, place_window(grid, full, valid.shape))
+    pixels, valid = _pad(pixels, valid, window, window.clip(*grid.shape))
+    return Raster(pixels, valid, place_window(grid, window, (window.height, window.width)))
 
 
 def _require_bands(path: Path, count: int, wanted: Sequence[int]) -> None:

@@ -115,15 +115,15 @@ def read_on_grid(
         ImageFileError: Unreadable, or one of the two grids has no CRS.
     """
     window = window or Window(0, 0, int(grid.height), int(grid.width))
+    own = inspect(layer.path).geobox
+    if own.crs is None or grid.crs is None:
+        raise ImageFileError(
+            f"the file is on another grid and can't be placed: {words(own)}",
+            where=layer.path,
+            expected=f"the grid {words(grid)}, or a CRS on both",
+            fix="use a file at the size of its image, or give both their CRS",
+        )
     with open_raster(layer.path) as source:
-        if source.crs is None or grid.crs is None:
-            own = words(GeoBox.from_rio(source))
-            raise ImageFileError(
-                f"the file is on another grid and can't be placed: {own}",
-                where=layer.path,
-                expected=f"the grid {words(grid)}, or a CRS on both",
-                fix="use a file at the size of its image, or give both their CRS",
-            )
         # with a margin, or pixels at the rim of a window would be interpolated in another way
         wide = window.moved(-_MARGIN, -_MARGIN)
         height, width = window.height + 2 * _MARGIN, window.width + 2 * _MARGIN

@@ -1,23 +1,36 @@
 """From a probability map to objects: threshold, touching objects apart, small ones dropped.
 
-Touching objects are told apart by their cores: pixels that are surely inside. A component with two
-cores or more is divided among them, each pixel to the nearest core. That is a watershed of the
-distance to the cores, without a library for it; `scipy.ndimage.watershed_ift` is none, as its cost
-is the difference between neighbours and not their height.
+Touching objects are told apart by their cores: pixels that are surely inside, by their probability,
+by a map of borders, or by the shape that they form. A component with two cores or more is divided
+among them, each pixel to the nearest core. That is a watershed of the distance to the cores,
+without a library for it; `scipy.ndimage.watershed_ift` is none, as its cost is the difference
+between neighbours and not their height.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mapwright.metrics.necks import thick_parts
+
 Ids = NDArray[np.int32]
 """(H, W) int32: 0 where no object is, 1..n on the objects."""
 
 _EIGHT = np.ones((3, 3), bool)
+
+
+class Separate(Protocol):
+    """Probabilities to objects that are told apart: whatever can do this can stand in a rule."""
+
+    def objects(
+        self, probability: NDArray[np.float32], border: NDArray[np.float32] | None = None
+    ) -> Ids:
+        """The objects of a map; see `Cut.objects`."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +43,16 @@ class Cut:
             that is no border, so that without a map of borders no object is divided.
         border: Probability of a border from which a pixel is in no core.
         core_pixels: A smaller core is none.
+        neck: Cores are cut where they narrow to this share of the thinner part or less, which
+            tells shapes apart that meet in a corner or with their ends; None = they are not. Ships
+            side by side form one shape without a neck: only probabilities or borders divide them.
     """
 
     threshold: float
     core: float | None = None
     border: float = 0.5
     core_pixels: int = 8
+    neck: float | None = None
 
     def objects(
         self, probability: NDArray[np.float32], border: NDArray[np.float32] | None = None
@@ -51,17 +68,29 @@ class Cut:
         """
         inside = probability >= np.float32(self.threshold)  # as maps are made, in single precision
         ids = label_objects(inside)
-        if border is None and self.core is None:
+        if border is None and self.core is None and self.neck is None:
             return ids
         core = inside if self.core is None else inside & (probability >= np.float32(self.core))
         if border is not None:
             core = core & (border < np.float32(self.border))
+        if self.neck is not None:
+            core = thick_parts(core, self.neck)
         return divide(ids, core, self.core_pixels)
+
+    @property
+    def words(self) -> str:
+        """How it cuts, in words."""
+        parts = [f"probability {self.threshold:g} or more"]
+        if self.core is not None:
+            parts.append(f"divided among cores of {self.core:g} or more")
+        if self.neck is not None:
+            parts.append(f"divided at necks of {self.neck:g} of their thickness or less")
+        return ", ".join(parts)
 
 
 @dataclass(frozen=True)
 class ObjectRule:
-    """From probabilities to the objects of an image, as a model file would keep it.
+    """From probabilities to the objects of an image, as a model file keeps it.
 
     Args:
         cut: How the map is cut.
@@ -89,6 +118,16 @@ class ObjectRule:
         if (presence_of(probability) if presence is None else presence) < self.gate:
             return np.zeros(probability.shape, np.int32)
         return drop_small(self.cut.objects(probability, border), self.smallest)
+
+    @property
+    def words(self) -> str:
+        """The rule in words."""
+        parts = [f"connected pixels (8 neighbours) of {self.cut.words}"]
+        if self.smallest > 1:
+            parts.append(f"objects of {self.smallest} pixels or more")
+        if self.gate > 0:
+            parts.append(f"none on images whose presence is below {self.gate:g}")
+        return "; ".join(parts)
 
 
 def label_objects(mask: NDArray[np.bool_]) -> Ids:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mapwright.metrics.confusion import ratio
 from mapwright.metrics.intervals import bootstrap_interval
+from mapwright.metrics.object_result import SCORES, ObjectScore, ObjectScores, SizeRecall
 from mapwright.metrics.objects import ObjectCounts, image_f2, is_hit, truth_table
 
 SIZE_EDGES = (64, 256, 1024, 4096)
@@ -18,96 +18,28 @@ SIZE_EDGES = (64, 256, 1024, 4096)
 Table = NDArray[np.float64]
 """(n, s, 2) float64: what each of n images adds to part and whole of each of s scores."""
 
-SCORES = {
-    "f2": "F2 of the competition: mean over IoU thresholds 0.50 .. 0.95, then over images",
-    "dice_pooled": "Dice over the pixels of all images together",
-    "dice_mean": "mean over images of each image's Dice; 1 where nothing is and nothing is found",
-    "dice_objects": "the same over images that hold an object",
-    "presence_accuracy": "share of images rightly said to hold an object, or none",
-    "presence_precision": "share of images said to hold an object that do",
-    "presence_recall": "share of images that hold an object said to do so",
-}
-"""The scores of a set of images, in words."""
-
-_BLOCKS = 2000  # a bootstrap keeps its draws times this many numbers
 _FINE = 2**20  # scores of an image are added up as whole numbers of this fraction
 
 
-@dataclass(frozen=True)
-class ObjectScore:
-    """One score of a set of images.
-
-    Args:
-        name: One of `SCORES`.
-        value: NaN where it is not defined.
-        interval: 95 % bootstrap interval over images.
-        baseline: The score, had nothing been predicted on any image.
-    """
-
-    name: str
-    value: float
-    interval: tuple[float, float]
-    baseline: float
-
-
-@dataclass(frozen=True)
-class SizeRecall:
-    """How many of the true objects of some size were found.
-
-    Args:
-        low: Pixels of the smallest.
-        high: Pixels that the largest stays below; None = no bound.
-        objects: Number of them.
-        found: Share with an IoU above 0.5; NaN where there is none.
-        interval: 95 % bootstrap interval of `found` over images.
-        outlined: Mean share over the IoU thresholds 0.50 .. 0.95.
-    """
-
-    low: int
-    high: int | None
-    objects: int
-    found: float
-    interval: tuple[float, float]
-    outlined: float
-
-
-@dataclass(frozen=True)
-class ObjectScores:
-    """Scores of a set of images.
-
-    Args:
-        images: Number of images.
-        with_objects: Number of those that hold an object.
-        objects: Number of true objects.
-        guesses: Number of predicted objects.
-        scores: One entry for each of `SCORES`.
-        sizes: Recall by size.
-    """
-
-    images: int
-    with_objects: int
-    objects: int
-    guesses: int
-    scores: tuple[ObjectScore, ...]
-    sizes: tuple[SizeRecall, ...]
-
-    def __getitem__(self, name: str) -> ObjectScore:
-        """The score of this name."""
-        return next(score for score in self.scores if score.name == name)
-
-
 def object_scores(
-    counts: Sequence[ObjectCounts], edges: Sequence[int] = SIZE_EDGES, *, seed: int = 0
+    counts: Sequence[ObjectCounts],
+    edges: Sequence[int] = SIZE_EDGES,
+    *,
+    groups: Sequence[str] = (),
+    seed: int = 0,
 ) -> ObjectScores:
     """Scores of a set of images.
 
     Args:
         counts: What was counted on each.
         edges: Pixels where one bin of sizes ends and the next begins, ascending.
+        groups: The group of each image, such as its place; images of one are no independent draws.
+            None given = each image stands alone.
         seed: Seed of the bootstrap.
     """
     table = np.concatenate([score_table(counts), _size_table(counts, edges)], axis=1)
-    values, bounds = pooled(table).tolist(), _interval(table, seed).T.tolist()
+    units = _grouped(table, groups)
+    values, bounds = pooled(table).tolist(), _interval(units, seed).T.tolist()
     empty = pooled(score_table([entry.without_guesses() for entry in counts])).tolist()
     scores = tuple(
         ObjectScore(name, values[k], (bounds[k][0], bounds[k][1]), empty[k])
@@ -122,7 +54,13 @@ def object_scores(
     objects = [len(entry.truth) for entry in counts]
     guesses = sum(entry.guesses for entry in counts)
     return ObjectScores(
-        len(counts), sum(n > 0 for n in objects), sum(objects), guesses, scores, sizes
+        len(counts),
+        sum(n > 0 for n in objects),
+        sum(objects),
+        guesses,
+        scores,
+        sizes,
+        unit="images" if len(units) == len(counts) else "groups of images",
     )
 
 
@@ -181,14 +119,17 @@ def _size_table(counts: Sequence[ObjectCounts], edges: Sequence[int]) -> Table:
     return table.reshape(n, 2 * bins, 2)
 
 
-def _interval(table: Table, seed: int) -> NDArray[np.float64]:
-    """(2, s) bounds of the pooled scores of (n, s, 2) parts and wholes.
+def _grouped(table: Table, groups: Sequence[str]) -> Table:
+    """The rows of each group added up, in order of appearance."""
+    places = {name: place for place, name in enumerate(dict.fromkeys(groups))}
+    if len(places) in (0, len(table)):
+        return table
+    sums = np.zeros((len(places), *table.shape[1:]))
+    np.add.at(sums, [places[name] for name in groups], table)
+    return sums
 
-    Many images are put together at random into blocks, which are then drawn: the spread of their
-    mean is the same, and the draws stay small.
-    """
-    units = np.rint(table * _FINE).astype(np.int64)
-    if len(units) > _BLOCKS:
-        order = np.random.default_rng(seed).permutation(len(units))
-        units = np.stack([units[order[k::_BLOCKS]].sum(axis=0) for k in range(_BLOCKS)])
-    return bootstrap_interval(units, lambda sums: ratio(sums[..., 0], sums[..., 1]), seed=seed)
+
+def _interval(units: Table, seed: int) -> NDArray[np.float64]:
+    """(2, s) bounds of the pooled scores of (n, s, 2) parts and wholes."""
+    whole = np.rint(units * _FINE).astype(np.int64)
+    return bootstrap_interval(whole, lambda sums: ratio(sums[..., 0], sums[..., 1]), seed=seed)

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from mapwright.metrics import confusion as cm
 from mapwright.metrics.boundary import Bands, boundary_iou
 from mapwright.metrics.intervals import Units, bootstrap_interval
+from mapwright.metrics.object_result import ObjectScores
+from mapwright.metrics.undefined import with_nan, without_nan
 from mapwright.types import Counts
 
 
@@ -87,6 +89,7 @@ class Scores:
             counted.
         boundary_width: Width of the boundary bands in pixels; 0 when not counted.
         without_leak: The scores without ground that was learnt from; None when nobody looked.
+        objects: Scores of the objects of a class; None when they are not counted.
     """
 
     images: tuple[str, ...]
@@ -109,16 +112,17 @@ class Scores:
     mean_boundary_iou: float = float("nan")
     boundary_width: int = 0
     without_leak: WithoutLeak | None = None
+    objects: ObjectScores | None = None
 
     def plain(self) -> dict[str, Any]:
         """The scores as JSON-able built-in types; None where a score is not defined."""
-        plain: dict[str, Any] = _without_nan(asdict(self))
+        plain: dict[str, Any] = without_nan(asdict(self))
         return plain
 
     @classmethod
     def from_plain(cls, plain: Mapping[str, Any]) -> Scores:
         """The scores from what `plain` gave, now or before a field was added."""
-        values = dict(_with_nan(plain))
+        values = dict(with_nan(plain))
         classes = tuple(
             ClassScores(**{**entry, "iou_interval": tuple(entry["iou_interval"])})
             for entry in values.pop("classes")
@@ -130,6 +134,10 @@ class Scores:
             values["without_leak"] = WithoutLeak(**{**leak, "iou": tuple(leak["iou"])})
         else:
             values.pop("without_leak", None)
+        if plain.get("objects"):
+            values["objects"] = ObjectScores.from_plain(plain["objects"])
+        else:
+            values.pop("objects", None)
         return cls(classes=classes, **values)
 
 
@@ -144,6 +152,7 @@ def summarize(
     units: Units | None = None,
     bands: Bands | None = None,
     leaked: Counts | None = None,
+    objects: ObjectScores | None = None,
 ) -> Scores:
     """Counts per image to scores.
 
@@ -159,6 +168,7 @@ def summarize(
         bands: Boundary bands per image; None = not counted.
         leaked: (n, K, K) those pixels of `counts` that lie on ground that was learnt from; None =
             nobody looked.
+        objects: Passed on.
     """
     pooled = counts.sum(axis=0)
     constant = constant_baseline(pooled)
@@ -206,6 +216,7 @@ def summarize(
         mean_boundary_iou=float(cm.mean_over_present(outlines)),
         boundary_width=bands.width if bands else 0,
         without_leak=_without_leak(pooled, leaked),
+        objects=objects,
     )
 
 
@@ -239,21 +250,3 @@ def _constant(counts: Counts, k: int) -> Counts:
     constant = np.zeros_like(counts)
     constant[:, k] = counts.sum(axis=1)
     return constant
-
-
-def _without_nan(value: Any) -> Any:
-    """NaN is no JSON: an undefined score becomes None."""
-    if isinstance(value, dict):
-        return {key: _without_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list | tuple):
-        return [_without_nan(inner) for inner in value]
-    return None if isinstance(value, float) and np.isnan(value) else value
-
-
-def _with_nan(value: Any) -> Any:
-    """What `_without_nan` did, undone."""
-    if isinstance(value, Mapping):
-        return {key: _with_nan(inner) for key, inner in value.items()}
-    if isinstance(value, list):
-        return [_with_nan(inner) for inner in value]
-    return float("nan") if value is None else value

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,6 +19,35 @@ _STEPS = (np.arange(BINS + 1) / BINS).astype(np.float32)
 
 Histogram = NDArray[np.int64]
 """(..., 2, BINS + 1) pixels by true class and probability of the second class, in bins."""
+
+
+@dataclass(frozen=True, slots=True)
+class Packed:
+    """Counts of which most are 0, such as the histograms of an image whose class is sure.
+
+    Args:
+        shape: Shape of the whole array.
+        places: (n,) places in the flat array that are not 0, in the smallest type that holds them.
+        counts: (n,) what is there, likewise.
+    """
+
+    shape: tuple[int, ...]
+    places: NDArray[np.integer]
+    counts: NDArray[np.integer]
+
+    @classmethod
+    def of(cls, counts: NDArray[np.int64]) -> Self:
+        """Pack an array; no count is below 0."""
+        places = np.flatnonzero(counts)
+        found = counts.reshape(-1)[places]
+        small, least = (np.min_scalar_type(n) for n in (counts.size, found.max(initial=0)))
+        return cls(counts.shape, places.astype(small), found.astype(least))
+
+    def whole(self) -> NDArray[np.int64]:
+        """The array."""
+        counts = np.zeros(self.shape, np.int64)
+        counts.reshape(-1)[self.places] = self.counts
+        return counts
 
 
 def histogram(truth: ClassIndex, second: NDArray[np.float32]) -> Histogram:

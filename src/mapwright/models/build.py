@@ -8,10 +8,9 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
-from mapwright.errors import SettingError
-from mapwright.models.weights import RANDOM, StartingWeights, load_encoder_weights
-
-STRIDE = 32  # pixels; every encoder halves its input five times
+from mapwright.errors import SettingError, WeightsError
+from mapwright.models.custom import build_own, stride_of
+from mapwright.models.weights import AUTO, RANDOM, StartingWeights, load_encoder_weights
 
 ARCHITECTURES = {cls.__name__.lower(): cls.__name__ for cls in smp._MODEL_ARCHITECTURES}
 """Names that `build_model` takes -> class names of segmentation_models_pytorch."""
@@ -21,8 +20,8 @@ class WithPixels(nn.Module):
     """A network whose logits are corrected pixel by pixel from the bands themselves.
 
     Networks halve the image before they look at it and give their map at half resolution or less,
-    enlarged; what a single pixel measures gets lost. Two layers of 1 x 1 convolutions see the
-    bands of a pixel beside what the network thinks of its place, and add to its logits.
+    enlarged; what a single pixel measures gets lost. A few 1 x 1 convolutions see the bands of a
+    pixel beside what the network thinks of its place, and add to its logits; at first nothing.
 
     Args:
         network: (N, C, H, W) to logits (N, K, H, W).
@@ -36,7 +35,7 @@ class WithPixels(nn.Module):
 
     def __init__(self, network: nn.Module, in_channels: int, classes: int, width: int) -> None:
         super().__init__()
-        self.network = network
+        self.network, self.stride = network, stride_of(network)
         self.pixels = nn.Sequential(
             nn.Conv2d(in_channels + classes, width, 1),
             nn.ReLU(inplace=True),
@@ -44,6 +43,8 @@ class WithPixels(nn.Module):
             nn.ReLU(inplace=True),
             nn.Conv2d(width, classes, 1),
         )
+        nn.init.zeros_(self.pixels[-1].weight)  # type: ignore[arg-type]
+        nn.init.zeros_(self.pixels[-1].bias)  # type: ignore[arg-type]
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits of a batch."""
@@ -60,6 +61,7 @@ def build_model(
     weights: str = RANDOM,
     bands: Sequence[str] | None = None,
     pixels: int = 0,
+    build: str = "",
 ) -> tuple[nn.Module, StartingWeights]:
     """Build a segmentation network.
 
@@ -72,15 +74,46 @@ def build_model(
             demand: `imagenet`, another name that the encoder knows, or a file.
         bands: Band names, so that pretrained filters go to the bands they were learnt on.
         pixels: Width of the branch that sees each pixel by itself; 0 = none.
+        build: `package.module:function` that makes a network of your own instead of these; see
+            `mapwright.models.custom`.
 
     Returns:
-        A module (N, C, H, W) -> logits (N, K, H, W), H and W multiples of 32, and what it
-        starts from.
+        A module (N, C, H, W) -> logits (N, K, H, W), H and W multiples of `stride_of` it, 32 for
+        those named here, and what it starts from.
 
     Raises:
         SettingError: Architecture or encoder is unknown, or they don't go together.
         WeightsError: Demanded weights can't be had.
     """
+    network, start = (
+        _own(build, in_channels, classes, weights)
+        if build
+        else _named(architecture, encoder, in_channels, classes, weights, bands)
+    )
+    return (WithPixels(network, in_channels, classes, pixels) if pixels else network), start
+
+
+def _own(
+    build: str, in_channels: int, classes: int, weights: str
+) -> tuple[nn.Module, StartingWeights]:
+    if weights not in (RANDOM, AUTO):
+        raise WeightsError(
+            f"a network of your own does not start from {weights!r}",
+            where="weights",
+            expected="auto or random",
+            fix=f"load them inside {build}",
+        )
+    return build_own(build, in_channels, classes), StartingWeights(RANDOM, f"as {build} gives it")
+
+
+def _named(
+    architecture: str,
+    encoder: str,
+    in_channels: int,
+    classes: int,
+    weights: str,
+    bands: Sequence[str] | None,
+) -> tuple[nn.Module, StartingWeights]:
     name = ARCHITECTURES.get(architecture.lower().replace("+", "plus").replace("_", ""))
     if name is None:
         raise SettingError(
@@ -100,5 +133,4 @@ def build_model(
             expected="an encoder such as resnet18, mit_b0, efficientnet-b0 or tu-convnext_atto",
             fix="choose another encoder or architecture",
         ) from error
-    start = load_encoder_weights(network, encoder, weights, bands or (), in_channels)
-    return (WithPixels(network, in_channels, classes, pixels) if pixels else network), start
+    return network, load_encoder_weights(network, encoder, weights, bands or (), in_channels)

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from mapwright.models.gate import Gate, deepest_features, object_odds
+
 
 class Inputs(nn.Module):
     """Standardise each band; a pixel that is invalid in any band becomes 0 in all.
@@ -69,21 +71,45 @@ class SegmentationModel(nn.Module):
         inputs: File values to standardised values.
         network: Standardised (N, C, H, W) to logits (N, K, H, W).
         stride: Height and width that the network takes are multiples of this, in pixels.
+        gate: Says from the network's features whether a tile holds an object; None = there is none.
 
     Shape:
         (N, C, H, W) float32 file values, NaN where invalid -> (N, K, H, W) float32 logits.
     """
 
-    def __init__(self, inputs: Inputs, network: nn.Module, stride: int = 32) -> None:
+    def __init__(
+        self, inputs: Inputs, network: nn.Module, stride: int = 32, gate: Gate | None = None
+    ) -> None:
         super().__init__()
-        self.inputs, self.network, self.stride = inputs, network, stride
+        self.inputs, self.network, self.stride, self.gate = inputs, network, stride, gate
 
     def forward(self, image: Tensor) -> Tensor:
         """Logits of a batch; sizes that are no multiple of the stride are padded and cut back."""
-        x = self.inputs(image)
+        logits: Tensor = self.network(self._padded(image))
+        return logits[..., : image.shape[-2], : image.shape[-1]]
+
+    def with_presence(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """Logits as `forward` gives them, and (N,) logits that a tile holds an object."""
+        return self.look(self._padded(image), image.shape[-2], image.shape[-1])
+
+    def look(self, x: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
+        """Logits and presence of standardised tiles; there must be a gate.
+
+        Args:
+            x: (N, C, H, W) standardised, padded at the bottom and on the right.
+            height: Rows without padding.
+            width: Columns without padding.
+        """
+        assert self.gate is not None
+        with deepest_features(self.network) as found:
+            logits: Tensor = self.network(x)
+        logits = logits[..., :height, :width]
+        return logits, self.gate(found[0] if found else object_odds(logits))
+
+    def _padded(self, image: Tensor) -> Tensor:
+        x: Tensor = self.inputs(image)
         height, width = x.shape[-2:]
         down, right = -height % self.stride, -width % self.stride
         if down or right:  # zeros after standardising: the same as invalid
             x = nn.functional.pad(x, (0, right, 0, down))
-        logits: Tensor = self.network(x)
-        return logits[..., :height, :width]
+        return x

@@ -24,6 +24,14 @@ class Engine(Protocol):
     def probabilities(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, C, h, w) file values, NaN where invalid -> (N, K, h, w) summing to one over K."""
 
+    def look(
+        self, tiles: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """The same, and (N,) probabilities that a tile holds an object; None without a gate.
+
+        A tile without a valid pixel holds none.
+        """
+
 
 def open_engine(card: Card, tta: Tta) -> Engine:
     """What runs a model: ONNX Runtime an exported one, torch any other.

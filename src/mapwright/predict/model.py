@@ -7,7 +7,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 from odc.geo.geobox import GeoBox
@@ -24,12 +24,17 @@ from mapwright.io.maps import (
 )
 from mapwright.io.picture import overlay, save_picture
 from mapwright.io.vector import PolygonOptions
+from mapwright.metrics.components import Ids
 from mapwright.onnxfile import SUFFIX, load_onnx
 from mapwright.predict.engines import Engine, open_engine
 from mapwright.predict.pipeline import Tiling, decide, predict_rows, predict_samples, predict_whole
+from mapwright.predict.presence import Presence
 from mapwright.predict.source import Source
 from mapwright.progress import Progress
 from mapwright.types import IGNORE, ClassIndex, Image, Probabilities, Tta, Window
+
+if TYPE_CHECKING:
+    from mapwright.models.custom import Build
 
 
 @dataclass(frozen=True)
@@ -42,6 +47,8 @@ class Prediction:
         geobox: Shape, transform and CRS; those of the image.
         class_names: What the class indices mean.
         doubts: What about the values of the image the model may not cope with.
+        presence: Probability that the image holds any object, the highest of its tiles; None
+            without a gate.
     """
 
     classes: ClassIndex
@@ -49,6 +56,7 @@ class Prediction:
     geobox: GeoBox
     class_names: tuple[str, ...]
     doubts: tuple[Doubt, ...] = ()
+    presence: float | None = None
 
 
 @dataclass(frozen=True)
@@ -63,6 +71,7 @@ class Written:
         overlay: The picture with classes laid over it, if asked for.
         polygons: The patches of the map, if asked for.
         doubts: What about the values of the image the model may not cope with.
+        presence: Probability that the image holds any object; None without a gate.
     """
 
     image: Path
@@ -72,12 +81,14 @@ class Written:
     overlay: Path | None = None
     polygons: Path | None = None
     doubts: tuple[Doubt, ...] = ()
+    presence: float | None = None
 
     def plain(self) -> dict[str, Any]:
-        """The files that there are, and the doubts, as JSON-able built-in types."""
+        """The files that there are, doubts and presence, as JSON-able built-in types."""
         paths = {key: str(path) for key, path in vars(self).items() if isinstance(path, Path)}
         doubts = [doubt.plain() for doubt in self.doubts]
-        return paths | ({"doubts": doubts} if doubts else {})
+        told = {"doubts": doubts} if doubts else {}
+        return paths | told | ({} if self.presence is None else {"presence": self.presence})
 
 
 @dataclass(frozen=True)
@@ -93,17 +104,22 @@ class Model:
     tta: Tta | None = None
 
     @classmethod
-    def load(cls, path: str | Path) -> Model:
+    def load(cls, path: str | Path, build: str | Build | None = None) -> Model:
         """Read a model file: what `mapwright train` wrote, or `mapwright export`.
+
+        Args:
+            path: The file.
+            build: Makes the network instead of the function that the file names.
 
         Raises:
             ModelFileError: Missing, cut short, altered or not ours.
+            SettingError: The function can't be found by its name.
         """
         if Path(path).suffix.lower() == SUFFIX:
             return cls(load_onnx(Path(path)))
         from mapwright.bundle import load_bundle  # torch waits until a model needs it
 
-        return cls(load_bundle(Path(path)))
+        return cls(load_bundle(Path(path), build))
 
     def with_tta(self, tta: Tta | None) -> Model:
         """The same model with another test-time augmentation; None = as planned.
@@ -125,14 +141,31 @@ class Model:
             ImageFileError: Unreadable, or a band is missing.
         """
         source = Source(self.bundle.spec, Path(path))
-        parts = list(self._parts(source))
+        presence = Presence()
+        parts = list(self._parts(source, presence=presence))
         return Prediction(
             classes=np.concatenate([part.classes for part in parts]),
             probabilities=np.concatenate([part.probabilities for part in parts], axis=1),
             geobox=source.info.geobox,
             class_names=self.bundle.spec.class_names,
             doubts=self._doubts(source),
+            presence=presence.highest,
         )
+
+    def objects(self, path: str | Path) -> Ids:
+        """The objects of an image, told apart by the rule of the model.
+
+        Returns:
+            (H, W) int32: 0 where no object is, 1..n on the objects.
+
+        Raises:
+            ImageFileError: Unreadable, or a band is missing.
+            SettingError: The model does not say which class is counted.
+        """
+        index, presence = self.bundle.require_counted(), Presence()
+        parts = self._parts(Source(self.bundle.spec, Path(path)), presence=presence)
+        soft = np.concatenate([part.probabilities[index] for part in parts])
+        return self.bundle.decision.object_rule.objects(soft, presence=presence.highest)
 
     def predict_file(
         self,
@@ -175,6 +208,7 @@ class Model:
             doubts=self._doubts(source),
         )
         require_replaceable(files.map)
+        presence = Presence()
         step, shown = source.reduction, list[ClassIndex]()
         with ExitStack() as stack:
             maps = stack.enter_context(class_map_writer(files.map, geobox, spec.legend))
@@ -184,7 +218,7 @@ class Model:
             sure = files.confidence and stack.enter_context(
                 probability_writer(files.confidence, geobox, ["confidence"])
             )
-            for part in self._parts(source, progress):
+            for part in self._parts(source, progress, presence):
                 maps.write(part.row, part.classes)
                 if soft:
                     soft.write(part.row, part.probabilities)
@@ -197,7 +231,7 @@ class Model:
             save_picture(files.overlay, laid)
         if polygons and files.polygons:
             polygons.write(files.map, files.polygons, spec.legend)
-        return files
+        return replace(files, presence=presence.highest)
 
     def _names(self, path: Path, folder: Path, source: Source) -> Written:
         """Every file that may be written, named after the image, never the image itself."""
@@ -232,10 +266,13 @@ class Model:
         return predict_whole(self._engine, image, self._tiling)
 
     def samples(
-        self, read: Callable[[Window], Sample], size: tuple[int, int]
+        self,
+        read: Callable[[Window], Sample],
+        size: tuple[int, int],
+        presence: Presence | None = None,
     ) -> Iterator[tuple[Sample, Probabilities]]:
         """Predict a labelled image strip by strip; see `predict_samples`."""
-        return predict_samples(self._engine, read, size, self._tiling)
+        return predict_samples(self._engine, read, size, self._tiling, presence)
 
     def only(self, members: Sequence[int]) -> Model:
         """The same model with some members of its ensemble."""
@@ -253,12 +290,14 @@ class Model:
     def _tiling(self) -> Tiling:
         return Tiling(self.bundle.tile, self.bundle.plan.overlap)
 
-    def _parts(self, source: Source, progress: Progress | None = None) -> Iterator[_Part]:
+    def _parts(
+        self, source: Source, progress: Progress | None = None, presence: Presence | None = None
+    ) -> Iterator[_Part]:
         """Finished rows, with what is invalid taken out."""
-        width = source.info.size[1]
-        strips = predict_rows(self._engine, source.read, source.info.size, self._tiling, progress)
+        size = source.info.size
+        strips = predict_rows(self._engine, source.read, size, self._tiling, progress, presence)
         for row, probabilities in strips:
-            window = Window(row, 0, probabilities.shape[1], width)
+            window = Window(row, 0, probabilities.shape[1], size[1])
             valid = ~np.isnan(source.read(window)).any(axis=0)
             valid &= probabilities.sum(axis=0) > 0  # not so where a network overflowed
             classes = decide(probabilities, self.bundle.decision.threshold)

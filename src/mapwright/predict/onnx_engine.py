@@ -27,23 +27,36 @@ class OnnxEngine:
 
     def probabilities(self, tiles: Array) -> Array:
         """See `Engine`. All zero where the graph gives no class; a mask gives ones and zeros."""
-        total = np.zeros((), np.float32)
-        for quarters, flip in self._views:
-            soft = self._soft(self._run(_turn(tiles, quarters, flip)))
-            total = total + _turn_back(soft, quarters, flip)
-        return np.asarray(total / len(self._views), np.float32)
+        return self.look(tiles)[0]
 
-    def _run(self, tiles: Array) -> NDArray[np.generic]:
-        """What the graph gives, (N, ...) whatever its form."""
-        if self._file.form.squeeze:
-            return np.stack([self._call(tile[None]).reshape(*self._shape(tile)) for tile in tiles])
-        return self._call(tiles)
+    def look(self, tiles: Array) -> tuple[Array, Array | None]:
+        """See `Engine` and `probabilities`."""
+        total, seen = np.zeros((), np.float32), np.zeros((), np.float32)
+        for quarters, flip in self._views:
+            found, *presence = self._run(_turn(tiles, quarters, flip))
+            total = total + _turn_back(self._soft(found), quarters, flip)
+            seen = seen + (np.asarray(presence[0], np.float32) if presence else 0)
+        mean = np.asarray(total / len(self._views), np.float32)
+        if not self._file.form.presence:
+            return mean, None
+        return mean, np.asarray(seen / len(self._views), np.float32)
+
+    def _run(self, tiles: Array) -> list[NDArray[np.generic]]:
+        """What the graph gives, each output (N, ...) whatever its form."""
+        if not self._file.form.squeeze:
+            return self._call(tiles)
+        each = [self._call(tile[None]) for tile in tiles]
+        maps = [
+            found.reshape(*self._shape(tile)) for tile, (found, *_) in zip(tiles, each, strict=True)
+        ]
+        further = zip(*(outputs[1:] for outputs in each), strict=True)
+        return [np.stack(maps), *(np.concatenate(of) for of in further)]
 
     def _shape(self, tile: Array) -> tuple[int, ...]:
         bands = () if self._file.form.output == "mask" else (self.classes,)
         return (*bands, *tile.shape[-2:])
 
-    def _call(self, tiles: Array) -> NDArray[np.generic]:
+    def _call(self, tiles: Array) -> list[NDArray[np.generic]]:
         try:
             found: list[NDArray[np.generic]] = self._file.session.run(
                 None, {self._file.input_name: tiles}
@@ -55,7 +68,7 @@ class OnnxEngine:
                 expected=f"a graph for tiles of {tiles.shape[-2]} x {tiles.shape[-1]} pixels",
                 fix="export the model again",
             ) from error
-        return found[0]
+        return found
 
     def _soft(self, found: NDArray[np.generic]) -> Array:
         """(N, K, h, w) probabilities of what the graph gave."""

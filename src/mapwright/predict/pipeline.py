@@ -9,6 +9,7 @@ import numpy as np
 
 from mapwright.data.dataset import Sample
 from mapwright.predict.engines import Engine
+from mapwright.predict.presence import Presence
 from mapwright.predict.stitch import Strip, stitch
 from mapwright.predict.windows import plan_windows
 from mapwright.progress import Progress
@@ -39,6 +40,7 @@ def predict_rows(
     size: tuple[int, int],
     tiling: Tiling,
     progress: Progress | None = None,
+    presence: Presence | None = None,
 ) -> Iterator[Strip]:
     """Predict an image strip by strip.
 
@@ -48,6 +50,7 @@ def predict_rows(
         size: Height and width of the image, in pixels.
         tiling: How to cut it.
         progress: Told of every tile.
+        presence: Told of every tile whether it holds an object.
 
     Yields:
         Strips of probabilities from the top row to the last.
@@ -58,7 +61,12 @@ def predict_rows(
         for start in range(0, len(windows), tiling.batch):
             group = windows[start : start + tiling.batch]
             images = np.stack([read(window) for window in group])
-            yield from zip(group, engine.probabilities(images), strict=True)
+            if presence is None:
+                soft = engine.probabilities(images)
+            else:
+                soft, seen = engine.look(images)
+                presence.note(seen)
+            yield from zip(group, soft, strict=True)
             if progress:
                 progress.advance(len(group))
 
@@ -70,6 +78,7 @@ def predict_samples(
     read: Callable[[Window], Sample],
     size: tuple[int, int],
     tiling: Tiling,
+    presence: Presence | None = None,
 ) -> Iterator[tuple[Sample, Probabilities]]:
     """Predict a labelled image strip by strip, each beside what the files hold there.
 
@@ -78,8 +87,10 @@ def predict_samples(
         read: Reads a window of the image with its mask.
         size: Height and width of the image, in pixels.
         tiling: How to cut it.
+        presence: Told of every tile whether it holds an object.
     """
-    for row, probabilities in predict_rows(engine, lambda w: read(w).image, size, tiling):
+    strips = predict_rows(engine, lambda w: read(w).image, size, tiling, presence=presence)
+    for row, probabilities in strips:
         yield read(Window(row, 0, probabilities.shape[1], size[1])), probabilities
 
 

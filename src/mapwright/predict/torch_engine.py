@@ -37,20 +37,33 @@ class TorchEngine:
             for network in networks
         ]
 
-    @torch.inference_mode()
     def probabilities(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Engine`; float32 arithmetic."""
+        return self.look(tiles)[0]
+
+    @torch.inference_mode()
+    def look(
+        self, tiles: NDArray[np.float32]
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """See `Engine`; float32 arithmetic."""
         batch = torch.from_numpy(tiles).to(self._device)
-        views = views_of(self._tta)
-        total = torch.zeros(())
+        views, gated = views_of(self._tta), self._networks[0].gate is not None
+        total, seen = torch.zeros(()), torch.zeros(())
         for network in self._networks:
             for quarters, flip in views:
-                logits = network(
-                    _turn(batch, quarters, flip).contiguous(memory_format=torch.channels_last)
-                )
+                view = _turn(batch, quarters, flip).contiguous(memory_format=torch.channels_last)
+                if gated:
+                    logits, presence = network.with_presence(view)
+                    seen = seen + presence.sigmoid()
+                else:
+                    logits = network(view)
                 total = total + _turn_back(logits.softmax(dim=1), quarters, flip)
-        mean: NDArray[np.float32] = (total / (len(self._networks) * len(views))).cpu().numpy()
-        return mean
+        count = len(self._networks) * len(views)
+        mean: NDArray[np.float32] = (total / count).cpu().numpy()
+        if not gated:
+            return mean, None
+        empty = self._networks[0].inputs.invalid(batch).all(dim=(1, 2, 3))
+        return mean, torch.where(empty, 0.0, seen / count).cpu().numpy()
 
 
 def _turn(x: Tensor, quarters: int, flip: bool) -> Tensor:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import base64
 import math
 from collections.abc import Callable, Mapping
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-import jinja2
 from markupsafe import Markup
 from matplotlib.figure import Figure
 
@@ -19,7 +17,9 @@ from mapwright.report.facts import Facts, gather
 from mapwright.report.figures import comparison_figure
 from mapwright.report.mapsheet import draw_map_sheet
 from mapwright.report.notes import caveat, per_image_rows, score_notes
+from mapwright.report.objects import told as told_objects
 from mapwright.report.scoresheet import draw_score_sheet
+from mapwright.report.template import fill
 from mapwright.report.words import network, protocol, reproduce, scored
 
 
@@ -49,6 +49,7 @@ def write_report(folder: Path, root: Path | None = None) -> list[Path]:
         "scores": scores,
         "notes": [*score_notes(scores), *filter(None, [caveat(scores)])] if scores else [],
         "per_image": per_image_rows(scores) if scores else [],
+        "objects": told_objects(scores.objects) if scores else None,
         "protocol": protocol(facts),
         "reproduce": reproduce(facts),
         "figures": figures,
@@ -62,20 +63,17 @@ def write_report(folder: Path, root: Path | None = None) -> list[Path]:
 
 def render(name: str, told: Mapping[str, Any]) -> str:
     """Fill the page `report.html` or `report.md` with what it tells."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(str(files("mapwright.report"))),
-        autoescape=jinja2.select_autoescape(["html.j2"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {
+    return fill(name, told, filters())
+
+
+def filters() -> dict[str, Callable[..., str]]:
+    """How pages show scores, intervals, settings and cells of Markdown tables."""
+    return {
         "score": _score,
         "bounds": _bounds,
         "setting": _setting,
-        "cell": lambda text: str(text).replace("|", "\\|"),  # inside a Markdown table
+        "cell": lambda text: str(text).replace("|", "\\|"),
     }
-    return environment.get_template(f"{name}.j2").render(told)
 
 
 def _draw(facts: Facts, folder: Path) -> dict[str, Any]:

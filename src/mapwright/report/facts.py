@@ -54,12 +54,13 @@ class Facts:
     scene: tuple[str, Panels] | None = None
 
 
-def gather(folder: Path, root: Path | None = None) -> Facts:
+def gather(folder: Path, root: Path | None = None, *, pictures: bool = True) -> Facts:
     """Read a run folder, and the data it was made from if they are still there.
 
     Args:
         folder: The run folder.
         root: The data folder; None = where it was when the model was trained.
+        pictures: Also map the images that are shown.
 
     Raises:
         ModelFileError: The folder holds no model.
@@ -77,7 +78,8 @@ def gather(folder: Path, root: Path | None = None) -> Facts:
     scores = Scores.from_plain(model.bundle.scores) if model.bundle.scores else None
     root = root or Path(environment["data"])
     dataset = Dataset(root, model.bundle.spec)
-    examples = _examples(model, dataset, scores) if scores and _whole(dataset, scores) else []
+    shown = pictures and scores and _whole(dataset, scores)
+    examples = _examples(model, dataset, scores) if scores and shown else []
     return Facts(
         folder=folder,
         bundle=model.bundle,

@@ -7,6 +7,7 @@ import math
 import numpy as np
 
 from mapwright.metrics.confusion import mean_over_present
+from mapwright.metrics.object_result import ObjectScores
 from mapwright.metrics.summary import Scores
 
 LISTED = 30
@@ -30,6 +31,8 @@ def score_notes(scores: Scores) -> list[str]:
         notes.append(f"Neither in truth nor in prediction, so in no mean: {absent}.")
     if scores.without_leak:
         notes.append(_leak(scores))
+    if scores.objects:
+        notes.append(_objects(scores.objects))
     return notes
 
 
@@ -59,6 +62,14 @@ def _interval(scores: Scores) -> str:
     if scores.interval_unit == "images":
         return text + "."
     return f"{text}: they speak of ground like that of these images, not of other places."
+
+
+def _objects(objects: ObjectScores) -> str:
+    f2 = objects["f2"]
+    return (
+        f"Objects of {objects.name!r}: F2 {_number(f2.value)} over {objects.images:,} images; "
+        f"nothing predicted has {_number(f2.baseline)}."
+    )
 
 
 def _leak(scores: Scores) -> str:

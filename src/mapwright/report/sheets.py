@@ -33,7 +33,7 @@ def write_sheets(
     table, picture, plain = (folder / n for n in ("scores.jpg", "scene.jpg", "scores.json"))
     spec = model.bundle.spec
     plan = model.bundle.plan
-    network = f"{plan.architecture}, {plan.encoder}; trained on {spec.name}"
+    network = f"{plan.network}; trained on {spec.name}"
     count = f"{len(items)} images" if len(items) > 1 else "1 image"
     title = f"{dataset.spec.name} · {count}"
     draw_score_sheet(scores, spec.colors, title, network, table)

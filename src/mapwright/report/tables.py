@@ -128,6 +128,7 @@ def fingerprint_table(fingerprint: Fingerprint) -> RenderableType:
 def scores_table(scores: Scores) -> RenderableType:
     """Scores per class with intervals, beside the constant prediction, then image by image."""
     from mapwright.report.notes import caveat, score_notes
+    from mapwright.report.objects import object_tables
 
     table = _table(f"{len(scores.images)} images, {scores.pixels:,} pixels, pooled")
     table.add_column("class", style="bold")
@@ -161,7 +162,9 @@ def scores_table(scores: Scores) -> RenderableType:
         "All pixels: invalid ones with a label counted too, as given no class. "
         f"Test-time augmentation: {scores.tta}.",
     ]
-    notes = [Text(line, "dim") for line in lines]
+    notes: list[RenderableType] = [Text(line, "dim") for line in lines]
+    if scores.objects:
+        notes += ["", object_tables(scores.objects)]
     if scores.note:
         notes.append(Text(caveat(scores), "yellow"))
     return Group(table, *_per_image(scores), *notes)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from typing import Any
+
 from mapwright.report.facts import Facts
 
 
@@ -14,6 +17,7 @@ def protocol(facts: Facts) -> dict[str, str]:
         "Training": _training(facts),
         "Validation strategy": _validation(facts),
         "Metrics": _metrics(facts),
+        **({"Objects": _objects(facts)} if facts.bundle.decision.objects else {}),
         "Environment": _environment(facts),
         "Limits": _limits(facts),
     }
@@ -28,24 +32,27 @@ def reproduce(facts: Facts) -> str:
         parts.append(f"--from MODEL  # {history.parent}")
     by_hand = [key for key, reason in facts.reasons.items() if reason == "set by hand"]
     plain = plan.plain()
-    for key in by_hand:
-        value = plain[key]
-        pairs = (
-            [f"{key}.{k}={_toml(v)}" for k, v in value.items()]
-            if isinstance(value, dict)
-            else [f"{key}={_toml(value)}"]
-        )
-        parts += [f"--set {pair}" for pair in pairs]
+    parts += set_options(plain, by_hand)
     if plan.fold_steps:
         parts.append(f"--set fold_steps='{list(plan.fold_steps)}'")
         parts += [f"--set {key}={plain[key]}" for key in ("steps", "validate_every")]
     return " \\\n    ".join(parts)
 
 
+def set_options(values: Mapping[str, Any], keys: Sequence[str]) -> list[str]:
+    """Settings as `--set` takes them, a table's values one by one."""
+    options = []
+    for key in keys:
+        value = values[key]
+        inner = {f"{key}.{k}": v for k, v in value.items()} if isinstance(value, dict) else {}
+        options += [f"--set {k}={_toml(v)}" for k, v in (inner or {key: value}).items()]
+    return options
+
+
 def network(facts: Facts) -> str:
     """The network in a few words."""
     plan, spec = facts.bundle.plan, facts.bundle.spec
-    return f"{plan.architecture}, encoder {plan.encoder}; bands {', '.join(spec.band_names)}"
+    return f"{plan.network}; bands {', '.join(spec.band_names)}"
 
 
 def scored(facts: Facts) -> str:
@@ -78,20 +85,25 @@ def _data(facts: Facts) -> str:
 
 
 def _split(facts: Facts) -> str:
-    folds = facts.bundle.history.folds
-    seed = facts.bundle.spec.split.seed
+    folds, split = facts.bundle.history.folds, facts.bundle.spec.split
     first = folds[0]
     if not first.val:
         return "All labelled images were learnt from; none was held out."
+    if split.by == "given":
+        sides = f"{len(first.train)} to learn from, {len(first.val)} held out"
+        return f"As it came with the data: {sides}."
+    by = {"group": "whole group", "block": "block"}.get(split.by, "image")
     if len(folds) == 1:
         return (
-            f"One random split by image (seed {seed}): {len(first.train)} to learn from, "
+            f"One random split by {by} (seed {split.seed}): {len(first.train)} to learn from, "
             f"{len(first.val)} held out: {', '.join(first.val[:12])}"
             + (", ..." if len(first.val) > 12 else ".")
         )
+    most = max(len(fold.val) for fold in folds)
+    one = "block" if split.by == "block" else "image"
     return (
-        f"{len(folds)} folds by image (seed {seed}), {len(first.val)} or fewer images held out "
-        "in each; every image is held out once. The divisions are in splits.json."
+        f"{len(folds)} folds by {by} (seed {split.seed}), {most} or fewer {one}s held out "
+        f"in each; every {one} is held out once. The divisions are in splits.json."
     )
 
 
@@ -104,7 +116,7 @@ def _training(facts: Facts) -> str:
     plan, history = facts.bundle.plan, facts.bundle.history
     steps = " / ".join(map(str, history.steps))
     text = (
-        f"{plan.architecture} with the encoder {plan.encoder}; loss {plan.loss} over valid, "
+        f"{plan.network}; loss {plan.loss} over valid, "
         f"labelled pixels; AdamW, learning rate {plan.learning_rate:g} after a warm-up of "
         f"{plan.warmup:.0%}, then a cosine to zero; weight decay {plan.weight_decay:g}; "
         f"{steps} steps of {plan.batch} tiles of {plan.patch} x {plan.patch} pixels, varied as the "
@@ -130,8 +142,8 @@ def _validation(facts: Facts) -> str:
     if len(folds) == 1:
         return kept
     tuned = (
-        " The decision threshold of each fold's score was tuned on the other folds; the one stored "
-        f"in the model ({facts.bundle.decision.threshold:g}) on all of them."
+        f" The decision was tuned for {plan.tune_for}: for each fold's score on the other folds; "
+        f"the one stored in the model (threshold {facts.bundle.decision.threshold:g}) on all."
         if len(facts.bundle.spec.classes) == 2
         else ""
     )
@@ -168,6 +180,22 @@ def _drawn(facts: Facts) -> str:
             " the outlines; the border of an image is an outline, that of unlabelled ground is not."
         )
     return text
+
+
+def _objects(facts: Facts) -> str:
+    """How objects are made, and why so."""
+    decision = facts.bundle.decision.objects
+    assert decision
+    return (
+        f"Objects are {decision.rule.words}. Why: {decision.reason}. Presence is "
+        + (
+            "what the network's gate says of the tile where it is surest."
+            if facts.bundle.plan.gate
+            else "the mean of the 30 highest probabilities of an image."
+        )
+        + " Maps show every pixel from the threshold on; smallest size, gate and division apply to"
+        " objects, which `mapwright predict --format kaggle` writes."
+    )
 
 
 def _environment(facts: Facts) -> str:

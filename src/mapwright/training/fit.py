@@ -27,6 +27,7 @@ from mapwright.predict.pipeline import Tiling, decide, predict_samples, predict_
 from mapwright.predict.torch_engine import TorchEngine
 from mapwright.progress import progress_bar
 from mapwright.training.loop import Record, fit
+from mapwright.training.pixels import learn_pixels
 from mapwright.training.state import Fitted, Keeper
 from mapwright.training.transfer import transfer
 from mapwright.types import Window
@@ -72,6 +73,9 @@ class Job:
     def tiles(self) -> TrainingTiles:
         """Its batches."""
         sizes = zip(self.fingerprint.heights, self.fingerprint.widths, strict=True)
+        pixels = self.fingerprint.class_pixels
+        # any tile shows a class that has more than half of the pixels
+        seldom = [of for of, n in zip(self.places, pixels, strict=False) if 2 * n <= sum(pixels)]
         return TrainingTiles(
             self.cache,
             self.train,
@@ -81,8 +85,22 @@ class Job:
             batch=self.plan.batch,
             seed=self.plan.seed,
             rare=self.plan.rare,
-            places=self.places,
+            places=seldom,
+            empty=self.plan.empty,
+            mining=self.plan.mining,
+            bare=self._bare(),
         )
+
+    def _bare(self) -> list[int]:
+        """Numbers of the images to learn from in which only the first class occurs."""
+        if not self.places:
+            return []
+        first, *objects = self.places
+        return [
+            number
+            for number, there in enumerate(first)
+            if len(there) and not any(len(of[number]) for of in objects)
+        ]
 
     def fabric(self) -> Fabric:
         """Device and precision."""
@@ -116,6 +134,8 @@ def fit_fold(
         WeightsError: Demanded weights can't be had.
     """
     model, start = job.build()
+    if job.plan.pixels and not job.parent:
+        learn_pixels(model, job.tiles().draw, job.plan)
     with progress_bar(title, job.plan.steps, "steps") as progress:
         fitted = fit(
             model,

@@ -1,8 +1,9 @@
 """The training path, on one page.
 
 A step is: draw tiles, vary them, forward, loss, backward, clip, update. Everything random in a
-step comes from the seed and the number of the step, so weights, optimizer and step number are the
-whole state of a training, and a resumed one ends with the weights of an undisturbed one.
+step comes from the seed and the number of the step, so weights, optimizer, step number and the
+places of false alarms are the whole state of a training, and a resumed one ends with the weights
+of an undisturbed one.
 """
 
 from __future__ import annotations
@@ -16,16 +17,17 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from mapwright.data.augment import augment
+from mapwright.data.hard import HardTiles
 from mapwright.data.tiles import Batch
 from mapwright.errors import TrainingError
-from mapwright.losses import loss_named
 from mapwright.models.inputs import Inputs, SegmentationModel
 from mapwright.plan import Plan
 from mapwright.progress import Progress
+from mapwright.training.judge import false_alarms, judge
 from mapwright.training.state import NO_KEEPER, Fitted, Keeper, Rows
 
-Draw = Callable[[int], Batch]
-"""Gives the batch of a step, counted from 0."""
+Draw = Callable[[int, HardTiles], Batch]
+"""Gives the batch of a step, counted from 0, and of where false alarms were raised up to then."""
 
 Validate = Callable[[nn.Module], dict[str, float]]
 """Scores of a model on held-out images; the entry `score` decides which weights are best."""
@@ -72,16 +74,18 @@ def fit(
         model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
     )
     network, wrapped = fabric.setup(model, optimizer)
+    network.mark_forward_method("with_presence")
     fitted = keeper.restore(model, optimizer)
     progress.advance(fitted.step)
     while fitted.step < plan.steps and not fitted.cut_short:
-        batch = draw(fitted.step)
+        batch = draw(fitted.step, fitted.hard)
         fitted.step += 1
         rate = plan.learning_rate * schedule(fitted.step, plan.steps, plan.warmup)
         for group in optimizer.param_groups:
             group["lr"] = rate
-        loss = _loss(network, model.inputs, batch, plan, fabric, fitted.step)
+        loss, alarms = _loss(network, model.inputs, batch, plan, fabric, fitted.step)
         fitted.losses.append(_require_finite(loss.item(), fitted.step, batch))
+        fitted.hard.note(batch.places, alarms)
         fabric.backward(loss)
         fabric.clip_gradients(network, wrapped, max_norm=plan.clip, error_if_nonfinite=False)
         wrapped.step()
@@ -98,8 +102,8 @@ def fit(
 
 def _loss(
     network: nn.Module, inputs: Inputs, batch: Batch, plan: Plan, fabric: Fabric, step: int
-) -> torch.Tensor:
-    """Vary a batch, look at it and judge: a scalar.
+) -> tuple[torch.Tensor, list[float]]:
+    """Vary a batch, look at it and judge: a scalar, and the false alarms that are to be mined.
 
     Whatever is drawn here, dropout included, depends on seed and step alone.
     """
@@ -109,7 +113,13 @@ def _loss(
     std = inputs.std.flatten()
     image, mask = augment(source, labels, plan.patch, plan.augmentation, std, rng)
     network.train()
-    return loss_named(plan.loss)(network(image), mask)
+    logits, presence = (
+        network.with_presence(image)  # type: ignore[operator]
+        if plan.gate
+        else (network(image), None)
+    )
+    alarms = false_alarms(logits, mask) if plan.mining else [math.nan] * len(mask)
+    return judge(logits, presence, mask, plan), alarms
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:

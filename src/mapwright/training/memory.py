@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import psutil
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch._subclasses.fake_tensor import FakeTensorMode
 
+from mapwright.bundle import assemble
 from mapwright.data.fingerprint import Fingerprint
 from mapwright.data.spec import DatasetSpec
-from mapwright.losses import dice_cross_entropy
-from mapwright.models.build import build_model
+from mapwright.models.inputs import SegmentationModel
 from mapwright.plan import Memory, Plan
+from mapwright.training.judge import judge
 
 _STATES = 4  # gradients, the two moments of AdamW and the weights kept, beside the weights
 _TRANSIENT = 3.0  # largest tensors alive at once in the backward pass; measured on five networks
@@ -36,15 +37,9 @@ def memory_of(spec: DatasetSpec, fingerprint: Fingerprint) -> Memory:
     base = psutil.Process().memory_info().rss
 
     def predict(plan: Plan) -> int:
-        network, _ = build_model(
-            plan.architecture,
-            plan.encoder,
-            len(spec.used),
-            len(spec.classes),
-            pixels=plan.pixels,
-        )
-        weights = sum(p.numel() * p.element_size() for p in network.parameters())
-        kept, largest = kept_bytes(network, plan, len(spec.used), len(spec.classes))
+        model, _ = assemble(spec, plan.model_copy(update={"weights": "random"}), fingerprint)
+        weights = sum(p.numel() * p.element_size() for p in model.parameters())
+        kept, largest = kept_bytes(model, plan, len(spec.used))
         sources = plan.batch * len(spec.used) * 4 * int(plan.patch * plan.augmentation.context) ** 2
         training = kept + (1 + _STATES) * weights + int(_TRANSIENT * largest) + _KERNELS
         return base + min(samples, psutil.virtual_memory().available // 4) + 3 * sources + training
@@ -52,16 +47,15 @@ def memory_of(spec: DatasetSpec, fingerprint: Fingerprint) -> Memory:
     return predict
 
 
-def kept_bytes(network: nn.Module, plan: Plan, bands: int, classes: int) -> tuple[int, int]:
+def kept_bytes(model: SegmentationModel, plan: Plan, bands: int) -> tuple[int, int]:
     """Bytes that the backward pass of one step keeps, and those of its largest tensor.
 
     Args:
-        network: Any module (N, C, H, W) -> (N, K, H, W); not changed.
-        plan: Patch, batch and precision.
+        model: Not changed.
+        plan: Patch, batch, precision and loss.
         bands: Number of bands C.
-        classes: Number of classes K.
     """
-    owned = {t.untyped_storage()._cdata for t in (*network.parameters(), *network.buffers())}
+    owned = {t.untyped_storage()._cdata for t in (*model.parameters(), *model.buffers())}
     kept: dict[int, Tensor] = {}
 
     def keep(tensor: Tensor) -> Tensor:
@@ -72,13 +66,15 @@ def kept_bytes(network: nn.Module, plan: Plan, bands: int, classes: int) -> tupl
 
     size = (plan.batch, bands, plan.patch, plan.patch)
     half = plan.precision == "bfloat16"
-    network.train()
+    model.train()
     with FakeTensorMode(allow_non_fake_inputs=True):
         image = torch.zeros(size).to(memory_format=torch.channels_last)
         mask = torch.zeros(size[0], *size[2:], dtype=torch.int64)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                logits = network(image)
-            dice_cross_entropy(logits, mask)
+                logits, presence = (
+                    model.with_presence(image) if model.gate else (model(image), None)
+                )
+            judge(logits, presence, mask, plan)
         sizes = [tensor.untyped_storage().nbytes() for tensor in kept.values()]
     return sum(sizes), max(sizes)

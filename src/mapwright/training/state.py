@@ -16,6 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
+from mapwright.data.hard import HardTiles
 from mapwright.errors import ModelFileError
 from mapwright.io.tensors import save_tensors
 
@@ -35,6 +36,7 @@ class Fitted:
         rows: The training log.
         losses: Losses since the last entry of the log.
         cut_short: Whether the clock ended it before its last step.
+        hard: Where the network raised false alarms of late; empty unless the plan mines them.
     """
 
     step: int = 0
@@ -44,6 +46,7 @@ class Fitted:
     rows: Rows = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     cut_short: bool = False
+    hard: HardTiles = field(default_factory=HardTiles)
 
 
 class Keeper:
@@ -78,7 +81,8 @@ class Keeper:
                 expected="the state that this very training saved",
                 fix="start anew in another folder",
             ) from error
-        return Fitted(**header, state=_part(tensors, "kept."))
+        hard = HardTiles(header.pop("hard", ()))
+        return Fitted(**header, state=_part(tensors, "kept."), hard=hard)
 
     def save(
         self,
@@ -94,6 +98,7 @@ class Keeper:
         tensors |= {f"kept.{name}": value for name, value in fitted.state.items()}
         tensors |= {f"optimizer.{name}": value for name, value in _moments(optimizer).items()}
         header = {k: v for k, v in _fields(fitted).items() if k != "state"}
+        header["hard"] = fitted.hard.plain()
         save_tensors(self._path, tensors, {"training": json.dumps(header)})
         self._last = time.monotonic()
 

@@ -14,6 +14,7 @@ from mapwright.models.weights import StartingWeights
 _INPUTS = "inputs."  # the standardisation of the new images is kept
 _BRANCH = "network.pixels."  # beside the network, which is one level deeper then
 _HEAD = "network.segmentation_head"
+_GATE = "gate."  # says whether there is an object, which depends on the classes
 
 
 def transfer(parent: Bundle, spec: DatasetSpec, model: SegmentationModel) -> StartingWeights:
@@ -21,8 +22,8 @@ def transfer(parent: Bundle, spec: DatasetSpec, model: SegmentationModel) -> Sta
 
     The first layer is matched by band name; a band that the parent did not know starts from the
     mean of its filters. The head is kept when class names are equal, else it starts anew; so does
-    the branch that sees single pixels unless the bands are equal too. Of an ensemble, the first
-    member is taken.
+    the branch that sees single pixels unless the bands are equal too, and the gate where the
+    parent has none. Of an ensemble, the first member is taken.
 
     Args:
         parent: The trained model.
@@ -40,9 +41,10 @@ def transfer(parent: Bundle, spec: DatasetSpec, model: SegmentationModel) -> Sta
         name = _plain(own_name)
         value = old.get(name)
         anew = name.startswith(_HEAD) and not same_classes
-        if name.startswith(_BRANCH):
+        if name.startswith((_BRANCH, _GATE)):
             known = value is not None and value.shape == target.shape
-            anew = not (same_classes and same_bands and known)
+            same_inputs = same_bands or name.startswith(_GATE)
+            anew = not (same_classes and same_inputs and known)
         if name.startswith(_INPUTS) or anew:
             fitted[own_name] = target
             continue

@@ -1,0 +1,83 @@
+import pytest
+import torch
+from torch import nn
+
+from mapwright.models.build import ARCHITECTURES, build_model
+from mapwright.models.gate import Gate, encoder_of, gate_for, object_odds
+from mapwright.models.inputs import Inputs, SegmentationModel
+
+
+def model(network: nn.Module, stride: int = 32) -> SegmentationModel:
+    torch.manual_seed(0)
+    return SegmentationModel(
+        Inputs([0.0] * 3, [1.0] * 3), network, stride, gate_for(network)
+    ).eval()
+
+
+@pytest.mark.parametrize("architecture", sorted(set(ARCHITECTURES) - {"dpt"}))
+def test_every_architecture_says_whether_there_is_an_object(architecture: str) -> None:
+    network, _ = build_model(architecture, "resnet18", 3, 2)
+    whole, image = model(network), torch.randn(2, 3, 128, 128)
+    with torch.inference_mode():
+        logits, presence = whole.with_presence(image)
+        alone = whole(image)
+    assert torch.equal(logits, alone)
+    assert presence.shape == (2,)
+    assert whole.gate is not None
+    last = 128 if architecture == "pspnet" else 512  # which goes less deep
+    assert whole.gate.head.in_features == 2 * last
+    assert not network.encoder._forward_hooks  # type: ignore[union-attr]
+
+
+@pytest.mark.parametrize("encoder", ["mit_b0", "tu-mobilenetv3_small_050"])
+def test_encoders_of_other_kinds_have_deepest_features_too(encoder: str) -> None:
+    network, _ = build_model("unet", encoder, 3, 2)
+    with torch.inference_mode():
+        assert model(network).with_presence(torch.randn(1, 3, 64, 96))[1].shape == (1,)
+
+
+def test_a_branch_for_pixels_does_not_hide_the_encoder() -> None:
+    network, _ = build_model("unet", "resnet18", 3, 2, pixels=4)
+    assert encoder_of(network) is network.network.encoder  # type: ignore[union-attr]
+
+
+def test_without_encoder_the_logits_speak() -> None:
+    whole = model(nn.Conv2d(3, 4, 1), 1)
+    with torch.no_grad():
+        whole.gate.head.weight.copy_(torch.tensor([[0.0, 1.0]]))  # type: ignore[union-attr]
+        whole.gate.head.bias.zero_()  # type: ignore[union-attr]
+        logits, presence = whole.with_presence(torch.randn(5, 3, 9, 7))
+    torch.testing.assert_close(presence, object_odds(logits).amax(dim=(1, 2, 3)))
+
+
+def test_odds_of_an_object_are_those_of_all_classes_but_the_first() -> None:
+    logits = torch.randn(2, 4, 3, 3)
+    background = logits.softmax(dim=1)[:, :1]
+    torch.testing.assert_close(object_odds(logits).sigmoid(), 1 - background)
+
+
+def test_a_gate_hears_a_single_pixel_and_the_whole_tile() -> None:
+    gate, quiet = Gate(1), torch.zeros(1, 1, 8, 8)
+    with torch.no_grad():
+        gate.head.weight.fill_(1.0)
+    one, many = quiet.clone(), quiet.clone()
+    one[..., 3, 5], many[...] = 4.0, 1.0
+    assert (gate(one) - gate(quiet)).item() == pytest.approx(4 + 4 / 64)
+    assert (gate(many) - gate(quiet)).item() == pytest.approx(2)
+
+
+def test_padding_beyond_the_stride_is_cut_from_the_logits_only() -> None:
+    network, _ = build_model("unet", "resnet18", 3, 2)
+    with torch.inference_mode():
+        logits, presence = model(network).with_presence(torch.randn(1, 3, 45, 33))
+    assert logits.shape == (1, 2, 45, 33)
+    assert presence.shape == (1,)
+
+
+def test_the_gate_learns_together_with_the_network() -> None:
+    network, _ = build_model("unet", "resnet18", 3, 2)
+    whole = model(network).train()
+    whole.with_presence(torch.randn(2, 3, 64, 64))[1].sum().backward()
+    gradient = network.encoder.conv1.weight.grad  # type: ignore[union-attr]
+    assert gradient is not None
+    assert gradient.abs().sum() > 0
