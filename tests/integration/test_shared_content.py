@@ -13,7 +13,7 @@ from builders import make_spec, write_png, write_tiff
 from mapwright.cli import main
 from mapwright.data.check import CheckReport, check
 from mapwright.data.dataset import Dataset
-from mapwright.data.group_file import read_groups
+from mapwright.data.group_file import read_groups, write_groups
 from mapwright.errors import MapwrightError
 
 GROUPS = {"aa", "ab", "ac"}, {"ba", "bb"}
@@ -83,10 +83,15 @@ def test_the_command_writes_the_groups_and_splits_use_them(root: Path) -> None:
     assert first.exit_code in (0, 1), first.output
     assert "2 groups written" in first.output
     assert set(map(frozenset, read_groups(root / "groups.csv"))) == set(map(frozenset, GROUPS))
+    write_groups(root / "groups.csv", [("aa", "stranger")])
+    assert runner.invoke(main, ["check", str(root)]).exit_code == 2
+    third = runner.invoke(main, ["check", str(root), "--groups", str(root / "groups.csv")])
+    assert "2 groups written" in third.output
     again = runner.invoke(main, ["check", str(root), "--json"])
     assert again.exit_code == 0, again.output
     (finding,) = json.loads(again.stdout)["findings"]
     assert finding["level"] == "note"
+    assert finding["advice"] == "nothing: [split] says so"
     written = runner.invoke(main, ["init", str(root)])
     assert 'groups = "groups.csv"' in written.output
 

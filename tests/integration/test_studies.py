@@ -92,6 +92,8 @@ def test_a_killed_study_goes_on_and_repeats_nothing(place: Path) -> None:
 
 def _check_results(place: Path, results: dict) -> None:
     assert results == json.loads((place / "out" / "results.json").read_text())
+    page = (place / "out" / "study.html").read_text()
+    assert page.count("data:image/") >= 3  # an image, its truth and a prediction
     assert results["dataset"]["images"] == ["00", "01", "02", "03"]
     labels = {entry["id"]: entry["label"] for entry in results["configurations"]}
     assert list(labels.values()) == ["base", "loss=dice"]

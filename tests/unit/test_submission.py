@@ -80,7 +80,7 @@ def test_an_image_that_can_not_be_read_has_an_empty_row_and_is_named(
     assert "01.png," in rows
     assert {row.partition(",")[0] for row in rows[1:]} == {"00.png", "01.png", "02.png"}
     assert json.dumps(done.plain())
-    assert "1 rows are empty" in done.text
+    assert "rows are empty: 1" in done.text
 
 
 def test_nothing_is_written_where_no_image_can_be_read(model: Model, tmp_path: Path) -> None:
@@ -142,4 +142,4 @@ def test_the_command_says_what_it_wrote(model: Model, tmp_path: Path) -> None:
     assert "01.png" in result.stderr and "its row is empty" in result.stderr
     refused = CliRunner().invoke(main, [*arguments, "--overlay"])
     assert refused.exit_code == 2
-    assert "--overlay is about maps" in refused.stderr
+    assert "--overlay: these are maps" in refused.stderr

@@ -72,7 +72,8 @@ def check(
     from mapwright.data.group_file import write_groups
     from mapwright.report.tables import check_table
 
-    report = run_check(open_data(folder, spec_file, quiet=as_json))
+    dataset = open_data(folder, spec_file, quiet=as_json)
+    report = run_check(dataset.without_groups() if groups else dataset)
     show(report.plain(), check_table(report), as_json)
     if groups:
         write_groups(groups, report.groups)

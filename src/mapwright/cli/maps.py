@@ -117,7 +117,7 @@ def _refuse_maps(**asked: bool) -> None:
     if any(asked.values()):
         raise SettingError(
             " and ".join(f"--{name}" for name, wanted in asked.items() if wanted)
-            + " is about maps, and --format kaggle writes a table",
+            + ": these are maps, and --format kaggle writes a table",
             fix="predict twice: once for the table, once for the maps",
         )
 

@@ -83,7 +83,7 @@ def experiment(
     results = run_study(task)
     show(results, study_table(results), as_json)
     if not as_json:
-        click.echo(f"study folder: {folder}")
+        click.echo(f"study folder: {folder}; look at study.html")
 
 
 @main.command()

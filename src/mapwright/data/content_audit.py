@@ -104,9 +104,9 @@ class ContentAudit:
         stems = tuple(stem for group in groups for stem in group)
         if not leaked:
             text += "; the split keeps each group on one side"
-            advice = "nothing, if that is on purpose; else name them in [split] groups"
-            if not (self._dataset.spec.split.groups or self._dataset.spec.split.together):
-                advice = "with another seed it may not: " + _ADVICE
+            advice = "nothing: [split] says so"
+            if not _declared(self._dataset, groups):
+                advice = "with another seed or with folds it may not: " + _ADVICE
             return Finding("note", "shared content", stems, text, advice)
         text += f". {leaked} of {val} validation images share content with training images"
         level: Level = "error" if leaked >= _HARMFUL * val else "warning"
@@ -141,6 +141,20 @@ def _across(dataset: Dataset, groups: Sequence[Sequence[str]]) -> tuple[int, int
         learnt = train.intersection(group)
         leaked += sum(bool(learnt - {stem}) for stem in val.intersection(group))
     return len(val), leaked
+
+
+def _declared(dataset: Dataset, groups: Sequence[Sequence[str]]) -> bool:
+    """Whether the description keeps the labelled images of each group together, whatever is drawn.
+
+    A division that comes with the data does not ask for groups, and does not change either.
+    """
+    if dataset.split.by == "given":
+        return True
+    known = {item.stem for item in dataset.labelled}
+    return all(
+        len({dataset.grouping.name(stem) for stem in known.intersection(group)}) < 2
+        for group in groups
+    )
 
 
 def _large(group: Sequence[str], share: float) -> Finding:

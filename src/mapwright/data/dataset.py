@@ -134,6 +134,11 @@ class Dataset:
         joined = _merged((*split.together, *sets))
         return split.model_copy(update={"together": joined, "groups": None})
 
+    def without_groups(self) -> Dataset:
+        """The same data set before its table of groups was written."""
+        split = self.spec.split.model_copy(update={"groups": None})
+        return replace(self, spec=self.spec.model_copy(update={"split": split}))
+
     @cached_property
     def grouping(self) -> Grouping:
         """Which images stand together."""

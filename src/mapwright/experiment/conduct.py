@@ -22,6 +22,7 @@ from mapwright.experiment.drop import Drop, Result, surely_worse
 from mapwright.experiment.judge import against_the_first
 from mapwright.experiment.measure import measure_named
 from mapwright.experiment.outcome import Outcome
+from mapwright.experiment.page import write_page
 from mapwright.experiment.pictures import choose_shown, write_pictures
 from mapwright.experiment.results import Account, Compare, results_of, write_results
 from mapwright.experiment.spec import StudySpec, read_study
@@ -75,7 +76,7 @@ def run_study(
         compare: Says which differences are real; None = each configuration against the first one.
 
     Returns:
-        The results, as in `results.json`.
+        The results, as in `results.json`; `study.html` shows them.
 
     Raises:
         MapwrightError: Something about the study, the data or the folder is wrong.
@@ -158,6 +159,7 @@ class _Study:
                 progress.advance(len(self._cells) - len(self._open()) - shown)
         finally:  # also when interrupted: what there is can be looked at
             results = self._write(claims)
+            write_page(self._store.folder, self._bench.dataset, results)
             with suppress(OSError):  # not empty while others are at work
                 (self._store.folder / "work").rmdir()
         return results

@@ -15,7 +15,7 @@ from mapwright.tally import Tally
 from mapwright.types import IGNORE, ClassIndex
 
 PREDICTIONS, TRUTH = "predictions", "truth"
-_SIDE = 512  # pixels; of larger images every second, third, ... row and column is shown
+SIDE = 512  # pixels; of larger images every second, third, ... row and column is shown
 _SHOWN = 24  # images of a study
 
 
@@ -59,7 +59,7 @@ def write_pictures(
 
 
 def _write(path: Path, classes: ClassIndex, legend: Legend) -> None:
-    step = -(-max(classes.shape) // _SIDE)
+    step = -(-max(classes.shape) // SIDE)
     small = classes[::step, ::step]
     place = GeoBox(small.shape, Affine.identity(), None)
     with class_map_writer(path, place, legend) as writer:

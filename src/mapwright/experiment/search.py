@@ -27,6 +27,7 @@ from mapwright.experiment.design import (
 from mapwright.experiment.keys import nest
 from mapwright.experiment.measure import column_of, measure_named
 from mapwright.experiment.outcome import Outcome
+from mapwright.experiment.page import write_page
 from mapwright.experiment.pictures import choose_shown, write_pictures
 from mapwright.experiment.results import Account, results_of, write_results
 from mapwright.experiment.space import Space, read_space, suggest, to_try_out
@@ -101,7 +102,9 @@ def run_search(task: SearchTask) -> dict[str, Any]:
     write_text(task.out / "space.toml", task.space.read_text(encoding="utf-8"))
     study = _open_study(task, space, f"{name}-search")
     search = _Search(task, space, store, bench, study, began)
-    return search.run()
+    results = search.run()
+    write_page(task.out, dataset, results)
+    return results
 
 
 def _open_study(task: SearchTask, space: Space, name: str) -> Study:

@@ -46,7 +46,8 @@ class Submission:
             f"{self.path}\n{self.images:,} images, {self.objects:,} objects on "
             f"{self.with_objects:,} of them\nobjects are {self.rule}"
         )
-        return told + (f"\n{len(self.failed):,} rows are empty: unread" if self.failed else "")
+        lost = f"\nnot read, so rows are empty: {len(self.failed):,}" if self.failed else ""
+        return told + lost
 
 
 def write_submission(model: Model, images: Sequence[Path], path: Path) -> Submission:
