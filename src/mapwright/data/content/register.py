@@ -21,7 +21,7 @@ _REACH = 24  # pixels around the expected place that a patch is looked for in
 _NEAR = 4  # pixels by which the expected place may be wrong
 _PEAK = 3  # pixels around the best place that belong to it
 _ELSEWHERE = 0.75  # of the best correlation that the best one near may have
-_EVIDENCE = 40.0  # natural logarithm of the odds that chance must be beaten by; see `_alike`
+_EVIDENCE = 40.0  # what is needed: other places reach about 15, the same place 250 and more
 _AGREE = 0.5  # of the texture that must agree
 _SURE = 2.5  # deviations from which a patch agrees
 _EXACT = 1 - 1e-6  # largest squared correlation: rounding allows no more
@@ -38,7 +38,9 @@ class Match:
         rows: By which the second lies below the first, in pixels.
         cols: By which it lies to the right.
         correlation: Of the details that they share.
-        evidence: Natural logarithm of the odds against chance.
+        evidence: Logarithm of the likelihood ratio of this content against any other: the sum of
+            -n/2 ln(1 - r²) over patches with correlation r of n independent values; negative
+            where r is.
         agreeing: Share of the texture that agrees.
         elsewhere: Best correlation at another place near, relative to that here.
     """
