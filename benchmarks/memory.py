@@ -15,7 +15,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from mapwright.demo.dataset import make_settlements
+from mapwright.demo.dataset import SETTLEMENTS
+from mapwright.demo.tiles import make_tiles
 
 CASES = (
     ("unet", "resnet18", 8, 256, "bfloat16"),
@@ -31,7 +32,7 @@ def main() -> None:
     """Print one row per case."""
     with tempfile.TemporaryDirectory() as folder:
         root = Path(folder) / "data"
-        make_settlements(root, 12)
+        make_tiles(SETTLEMENTS, root, 12)
         print("| network | batch x patch | precision | predicted MiB | measured MiB | ratio |")
         print("| --- | --- | --- | --- | --- | --- |")
         for number, (architecture, encoder, batch, patch, precision) in enumerate(CASES):

@@ -13,6 +13,7 @@ from mapwright.errors import MapwrightError, SettingError
         ("landcover", 3, 64, 3, "given"),
         ("ships", 5, 96, 5, "scene"),
         ("settlements", 2, None, 2, "scene"),
+        ("clouds", 2, None, 2, "scene"),
     ],
 )
 def test_what_is_made_up_can_be_opened(
@@ -33,6 +34,8 @@ def test_what_is_made_up_can_be_opened(
         {"kind": "ships", "labels": Path("x")},
         {"kind": "landcover", "labels": Path("x"), "images": 3},
         {"kind": "settlements", "size": 128},
+        {"kind": "clouds", "size": 300},
+        {"kind": "settlements", "test": 3},
     ],
 )
 def test_a_number_without_use_is_refused(tmp_path: Path, wrong: dict[str, object]) -> None:

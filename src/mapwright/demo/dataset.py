@@ -1,22 +1,17 @@
-"""Made-up settlements as a data folder: images, masks and dataset.toml."""
+"""Made-up settlements as files: aerial tiles and the roofs in them."""
 
 from __future__ import annotations
 
-import math
-import time
-from concurrent.futures import ProcessPoolExecutor
-from multiprocessing import get_context
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image as PilImage
 
-from mapwright.data.spec import FILE_NAME, DatasetSpec
-from mapwright.data.write_spec import to_toml
+from mapwright.data.spec import DatasetSpec
 from mapwright.demo.settlement import Tile, make_settlement
-from mapwright.io.files import replacing, write_text
-from mapwright.progress import progress_bar
+from mapwright.demo.tiles import TileKind
+from mapwright.io.files import replacing
 
 SPEC = DatasetSpec.model_validate(
     {
@@ -35,37 +30,6 @@ SPEC = DatasetSpec.model_validate(
 )
 """What such a folder holds."""
 
-_FIRST = 10_000  # seed of the first tile; those below are the demo's
-
-
-def make_settlements(
-    root: Path, count: int, seed: int = 0, *, least: int = 0, deadline: float = math.inf
-) -> None:
-    """Write tiles with masks, on all cores; `dataset.toml` comes last and says that all are there.
-
-    Args:
-        root: The data folder; a whole one is left as it is.
-        count: Number of tiles.
-        seed: Which ones.
-        least: Fewest tiles, whatever the clock says.
-        deadline: `time.monotonic()` from which on no further tile is begun.
-    """
-    if (root / FILE_NAME).exists():
-        return
-    first = _FIRST + 1_000_000 * seed
-    seeds = range(first, first + count)
-    # threads of this process must not be copied into the workers, so they start afresh
-    with (
-        ProcessPoolExecutor(mp_context=get_context("spawn")) as pool,
-        progress_bar("make", count, "tiles") as progress,
-    ):
-        for made, _ in enumerate(pool.map(_make_one, [root] * count, seeds, chunksize=8), 1):
-            progress.advance()
-            if made >= least and time.monotonic() > deadline:
-                pool.shutdown(cancel_futures=True)
-                break
-    write_text(root / FILE_NAME, to_toml(SPEC, {}))
-
 
 def write_tile(root: Path, name: str, tile: Tile, labelled: bool = True) -> None:
     """Write one tile into `images/` and, if it is labelled, `masks/`."""
@@ -81,3 +45,6 @@ def _make_one(root: Path, seed: int) -> None:
 def _save(path: Path, pixels: NDArray[np.uint8]) -> None:
     with replacing(path) as temporary:
         PilImage.fromarray(pixels).save(temporary, compress_level=1)
+
+
+SETTLEMENTS = TileKind(SPEC, _make_one)

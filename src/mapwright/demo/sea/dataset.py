@@ -21,6 +21,7 @@ from mapwright.io.rle import encode_instances
 from mapwright.progress import progress_bar
 
 IMAGES: Final = "train_v2"
+TEST: Final = "test_v2"
 TABLE: Final = "train_ship_segmentations_v2.csv"
 QUALITY: Final = 95
 """Of the JPEG files; gives the quantisation tables of the challenge's own."""
@@ -81,8 +82,9 @@ def make_ships(
     *,
     style: Style = "box",
     overlapping: bool = False,
+    test: int = 0,
 ) -> tuple[Shot, ...]:
-    """Write `train_v2/*.jpg` and `train_ship_segmentations_v2.csv`, on all cores.
+    """Write `train_v2/*.jpg`, `test_v2/*.jpg` and `train_ship_segmentations_v2.csv`, on all cores.
 
     The table comes last and says that all are there. It has a row for each ship, and one with no
     runs for each empty image. The same arguments give the same files.
@@ -97,39 +99,50 @@ def make_ships(
         overlapping: Take one to four images of each sea, shifted by a third of their size (256 of
             768 pixels), as the challenge's own share ground. Images with ships and images without
             then come from different seas.
+        test: Number of further images, of the same kind but in `test_v2`, that no table names.
 
     Returns:
-        The images by name, with what they show: `Shot.shared` tells which share ground.
+        The images of `train_v2` by name, with what they show: `Shot.shared` tells which share
+        ground.
 
     Raises:
         SettingError: An argument is out of range.
         OutputError: The folder holds something, or can't be written.
     """
-    _require(images, empty, seed, size)
+    _require(images, empty, seed, size, test)
     new_folder(folder)
-    with_ships = images - round(images * empty)
-    shots: list[Shot] = []
-    with _mapper(images) as run, progress_bar("make", images) as progress:
-        first = 0
-        for ships, wanted in ((True, with_ships), (False, images - with_ships)):
+    shots: dict[str, list[Shot]] = {IMAGES: [], TEST: []}
+    first = 0
+    with _mapper(images + test) as run, progress_bar("make", images + test) as progress:
+        for part, ships, wanted in _parts(images, test, empty):
             got = 0
             while got < wanted:  # a sea may show its ships in fewer images than were asked for
                 orders = _orders(seed, first, wanted - got, ships, overlapping)
                 first += len(orders)
-                make = partial(_shoot, folder / IMAGES, seed, size, style, overlapping)
+                make = partial(_shoot, folder / part, seed, size, style, overlapping)
                 for taken in run(make, orders):
                     got += len(taken)
-                    shots += taken
+                    shots[part] += taken
                     progress.advance(len(taken))
-    shots.sort(key=lambda shot: shot.name)
-    rows = [f"{shot.name},{runs}\n" for shot in shots for runs in shot.runs or ("",)]
+    labelled = sorted(shots[IMAGES], key=lambda shot: shot.name)
+    rows = [f"{shot.name},{runs}\n" for shot in labelled for runs in shot.runs or ("",)]
     write_text(folder / TABLE, "".join(["ImageId,EncodedPixels\n", *rows]))
-    return tuple(shots)
+    return tuple(labelled)
 
 
-def _require(images: int, empty: float, seed: int, size: int) -> None:
+def _parts(images: int, test: int, empty: float) -> Iterator[tuple[str, bool, int]]:
+    """Folder, whether with ships, and number of images of each part of the data."""
+    for part, count in ((IMAGES, images), (TEST, test)):
+        without = round(count * empty)
+        yield part, True, count - without
+        yield part, False, without
+
+
+def _require(images: int, empty: float, seed: int, size: int, test: int) -> None:
     if not 1 <= images < _SEAS:
         raise SettingError(f"images = {images}", expected="1 or more")
+    if not 0 <= test < _SEAS:
+        raise SettingError(f"test = {test}", expected="0 or more")
     if not 0 <= empty <= 1:
         raise SettingError(f"empty = {empty}", expected="a share, 0 to 1")
     if seed < 0:

@@ -1,0 +1,1 @@
+"""Made-up clouds over made-up lands, to learn from before real images."""
