@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 from scipy.ndimage import gaussian_filter
 
+from mapwright.data.borders import border_of
 from mapwright.io.rle import decode_instances, decode_mask, encode_instances, encode_mask
 from mapwright.io.run_table import RunTable, write_run_table
 from mapwright.metrics.components import Cut
@@ -130,7 +131,39 @@ def scores(rng: np.random.Generator) -> None:
     many = records * (IMAGES // len(records))
     rules = f"{len(grid.cuts) * len(grid.sizes) * len(grid.gates)} rules tried, per record"
     row(rules, IMAGES, len(many), (tune(grid_sums(many, grid, "f2"), grid) for _ in range(1)))
-    print(f"\na record holds {held:.0f} bytes on the mean")
+    print(f"\na record holds {held:.0f} bytes on the mean\n")
+    borders(rng)
+
+
+def borders(rng: np.random.Generator) -> None:
+    """Where objects touch: found for training, and tried by rules."""
+    print("| what | how often | seconds |\n| --- | --- | --- |")
+    scenes = [harbour(rng, rafts=rng.poisson(1) + 1 if k % 4 == 0 else 0) for k in range(80)]
+    row("border of an image found", IMAGES, len(scenes), (border_of(t, 1) for t, _, _ in scenes))
+    for border in (False, True):
+        grid = Grid.usual(border=border)
+        steps = f"record of {len(grid.cuts)} cuts"
+        made = (record(t, p, grid, border=b if border else None) for t, p, b in scenes)
+        row(steps, IMAGES, len(scenes), made)
+        many = [record(t, p, grid, border=b) for t, p, b in scenes] * (IMAGES // len(scenes))
+        rules = f"{len(grid.cuts) * len(grid.sizes) * len(grid.gates)} rules tried, per record"
+        row(rules, IMAGES, len(many), (tune(grid_sums(many, grid, "f2"), grid) for _ in range(1)))
+
+
+def harbour(
+    rng: np.random.Generator, rafts: int
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.float32]]:
+    """True objects, rafts of two to five side by side, and blurred maps of them and of borders."""
+    truth = np.zeros(SHAPE, np.int32)
+    for _ in range(rafts):
+        row, col = (int(rng.integers(10, 600)) for _ in range(2))
+        length, width = int(rng.integers(20, 90)), int(rng.integers(5, 20))
+        for k in range(int(rng.integers(2, 6))):
+            place = slice(row, row + length), slice(col + k * width, col + (k + 1) * width)
+            truth[place] = truth.max() + 1
+    sure = gaussian_filter((truth > 0).astype(np.float32), 1.5) + rng.normal(0, 0.02, SHAPE)
+    edge = gaussian_filter(border_of(truth, 1).astype(np.float32), 0.7)
+    return truth, sure.clip(0, 1).astype(np.float32), edge
 
 
 def scene(rng: np.random.Generator, ships: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:

@@ -76,7 +76,14 @@ class Browser:
             self.events.append(got)
         return got
 
-    def open(self, page: Path, width: int = 1400, height: int = 900, dark: bool = False) -> Page:
+    def open(
+        self,
+        page: Path,
+        width: int = 1400,
+        height: int = 900,
+        dark: bool = False,
+        ready: str = "document.documentElement?.dataset.ready",
+    ) -> Page:
         """Open a file in a tab of its own and wait until it has drawn itself."""
         target = self.call("Target.createTarget", url="about:blank")["targetId"]
         attached = self.call("Target.attachToTarget", targetId=target, flatten=True)
@@ -87,7 +94,7 @@ class Browser:
         tab.resize(width, height)
         tab.prefer("dark" if dark else "light")
         tab.call("Page.navigate", url=page.resolve().as_uri())
-        tab.wait("document.documentElement?.dataset.ready")
+        tab.wait(ready)
         return tab
 
 

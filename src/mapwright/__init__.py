@@ -31,12 +31,14 @@ if TYPE_CHECKING:
     from mapwright.exporting.write import Export as Export
     from mapwright.exporting.write import export as export
     from mapwright.io.vector import polygonize as polygonize
+    from mapwright.metrics.object_result import ObjectScores as ObjectScores
     from mapwright.metrics.summary import Scores as Scores
     from mapwright.models.build import build_model as build_model
     from mapwright.models.custom import ChannelsLast as ChannelsLast
     from mapwright.plan import Plan as Plan
     from mapwright.predict.model import Model as Model
     from mapwright.predict.model import Prediction as Prediction
+    from mapwright.report.auditing.page import audit as audit
     from mapwright.report.exploration.page import explore as explore
     from mapwright.run import Run as Run
     from mapwright.run import train as train
@@ -44,6 +46,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "Areas": "areas.result",
     "area": "areas.assess",
+    "audit": "report.auditing.page",
     "choose_items": "evaluation",
     "draw_sample": "areas.draw",
     "predict_files": "apply",
@@ -59,6 +62,7 @@ _HOMES = {
     "open_dataset": "data.describe",
     "DatasetSpec": "data.spec",
     "MapwrightError": "errors",
+    "ObjectScores": "metrics.object_result",
     "Scores": "metrics.summary",
     "evaluate": "evaluation",
     "Export": "exporting.write",

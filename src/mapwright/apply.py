@@ -55,7 +55,9 @@ def dataset_for(model: Model, root: Path, spec_file: Path | None = None) -> Data
     if not path.exists() and not spec_file:
         stems = match_files(root, spec.images)
         exclude = tuple(entry for entry in spec.exclude if entry.stem in stems)
-        split = spec.split
+        same = [tuple(stem for stem in sets if stem in stems) for sets in spec.split.together]
+        together = tuple(sets for sets in same if len(sets) > 1)
+        split = spec.split.model_copy(update={"together": together})
         if split.groups and not (root / split.groups).is_file():
             split = split.model_copy(update={"groups": None})
         return Dataset(root, spec.model_copy(update={"exclude": exclude, "split": split}))

@@ -85,6 +85,7 @@ def assemble(
         spec.band_names,
         plan.pixels,
         plan.build,
+        plan.border > 0,
     )
     bands = fingerprint.bands
     clip = plan.normalisation == "clipped"
@@ -96,7 +97,7 @@ def assemble(
         high=[band.percentiles[-1] for band in bands] if clip else None,
     )
     gate = gate_for(network) if plan.gate else None
-    return SegmentationModel(inputs, network, stride_of(network), gate), start
+    return SegmentationModel(inputs, network, stride_of(network), gate, plan.border > 0), start
 
 
 def save_bundle(bundle: Bundle, path: Path) -> None:

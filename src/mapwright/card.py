@@ -20,6 +20,7 @@ from mapwright.data.spec import DatasetSpec
 from mapwright.data.splits import Fold
 from mapwright.errors import SettingError
 from mapwright.metrics.components import Cut, ObjectRule
+from mapwright.metrics.temperature import temper_threshold
 from mapwright.plan import Plan
 from mapwright.types import Tta, Window
 
@@ -45,32 +46,60 @@ class Decision(Config):
         threshold: With two classes, a pixel is the second class from this probability on. With
             more, the most probable class is taken and this value is not used.
         objects: How objects are made where the objects of a class are counted; None = nobody
-            decided.
+            decided. Their rule is for probabilities before calibration: of more than two classes
+            no threshold after it would make the same objects.
+        temperature: What calibrates probabilities, once members, views and tiles are averaged; see
+            `mapwright.metrics.temperature`. 1 = they stay as they are.
+        calibration: Why this temperature, in words; empty when nobody looked.
     """
 
     threshold: float = Field(default=0.5, ge=0, le=1)
     objects: ObjectDecision | None = None
+    temperature: float = Field(default=1.0, gt=0)
+    calibration: str = ""
+
+    @property
+    def raw_threshold(self) -> float:
+        """The threshold for probabilities before calibration: it makes the same map."""
+        return temper_threshold(self.threshold, 1 / self.temperature)
 
     @property
     def object_rule(self) -> ObjectRule:
         """The rule for objects: as decided, else every patch of pixels from the threshold on."""
-        return self.objects.rule if self.objects else ObjectRule(Cut(self.threshold))
+        return self.objects.rule if self.objects else ObjectRule(Cut(self.raw_threshold))
 
-    def without(self, *, probabilities: bool, presence: bool) -> Decision:
+    @property
+    def object_words(self) -> str:
+        """The rule for objects in words."""
+        note = "" if self.temperature == 1 else " (probabilities before calibration)"
+        return self.object_rule.words + note
+
+    def calibrated(self, temperature: float, reason: str = "") -> Self:
+        """The same decision on probabilities that are not calibrated yet, for those that are."""
+        threshold = temper_threshold(self.threshold, temperature)
+        update = {"threshold": threshold, "temperature": temperature, "calibration": reason}
+        return self.model_copy(update=update)
+
+    def without(
+        self, *, probabilities: bool = False, presence: bool = False, border: bool = False
+    ) -> Decision:
         """What is left to decide where a file does not give all that a model does.
 
         Args:
             probabilities: It gives none, as it has decided by the threshold already.
             presence: It does not give what the gate was tuned on.
+            border: It does not give where objects touch.
         """
-        threshold = 0.5 if probabilities else self.threshold
+        left = Decision() if probabilities else self.model_copy(update={"objects": None})
         if self.objects is None:
-            return Decision(threshold=threshold)
+            return left
         rule = self.objects.rule
         if probabilities:
             rule = replace(rule, cut=replace(rule.cut, threshold=0.5, core=None))
         rule = replace(rule, gate=0.0 if presence else rule.gate)
-        return Decision(threshold=threshold, objects=self.objects.model_copy(update={"rule": rule}))
+        if border:
+            rule = replace(rule, cut=replace(rule.cut, border=None))
+        return left.model_copy(update={"objects": self.objects.model_copy(update={"rule": rule})})
 
 
 class Ground(Config):
@@ -261,6 +290,11 @@ class Card(ABC):
         """What a reader of scores or maps must know of this file; empty when nothing."""
         return ""
 
+    @property
+    def soft(self) -> bool:
+        """Whether what runs the model gives its probabilities, and not only what it decided."""
+        return True
+
     @abstractmethod
     def only(self, members: Sequence[int]) -> Self:
         """The same model with some of its members, by number, and their part of the history."""
@@ -283,11 +317,13 @@ def read_header(values: Mapping[str, Any], where: object) -> dict[str, Any]:
     Raises:
         SettingError: Something in it is missing or unknown.
     """
+    plan, decision = Plan.parse(values["plan"], where), Decision.parse(values["decision"], where)
     return {
         "spec": DatasetSpec.parse(values["dataset"], where),
-        "plan": Plan.parse(values["plan"], where),
+        "plan": plan,
         "fingerprint": Fingerprint.parse(values["fingerprint"], where),
-        "decision": Decision.parse(values["decision"], where),
+        # a rule of older files names a border though no network had learnt any
+        "decision": decision if plan.border else decision.without(border=True),
         "history": History.parse(values["history"], where),
         "scores": values["scores"],
     }

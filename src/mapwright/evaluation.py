@@ -13,7 +13,7 @@ from mapwright.data.dataset import Dataset, Item
 from mapwright.data.likeness import find_doubts, sample_values
 from mapwright.data.overlaps import Unit, audit_split, leaked_pixels
 from mapwright.errors import DatasetError
-from mapwright.held_out import describe_objects
+from mapwright.held_out import describe_calibration, describe_objects
 from mapwright.metrics.object_records import Grid
 from mapwright.metrics.summary import Scores
 from mapwright.predict.model import Model
@@ -46,6 +46,7 @@ def scores_of(model: Model, dataset: Dataset, tallies: Sequence[Tally], note: st
     """The scores of what was counted, by the model's own decision."""
     decision, names = model.bundle.decision, model.bundle.spec.class_names
     scores = score([(entry, decision) for entry in tallies], names, tta=model.views, note=note)
+    scores = describe_calibration(scores, decision)
     gsd = model.bundle.fingerprint.gsd
     return describe_objects(scores, dataset, counted_class(model, dataset), decision, gsd)
 
@@ -74,7 +75,8 @@ def tally(
         maps: Keep truth and prediction of every image.
     """
     index = counted_class(model, dataset)
-    how = Grid() if tuned else model.bundle.decision.object_rule
+    border = model.bundle.plan.border > 0
+    how = Grid.usual(border=border) if tuned else model.bundle.decision.object_rule
     objects = None if index is None else Counted(index, how)
     models: dict[tuple[int, ...], Model] = {}
     tallies = []

@@ -1,4 +1,7 @@
-"""Scores on held-out images and the decision that follows: thresholds, and rules for objects."""
+"""Scores on held-out images and the decision that follows.
+
+Thresholds, rules for objects, and the temperature that calibrates probabilities.
+"""
 
 from __future__ import annotations
 
@@ -14,6 +17,7 @@ from mapwright.metrics.components import Cut, ObjectRule
 from mapwright.metrics.object_records import Grid, Record
 from mapwright.metrics.object_tuning import Tuned, tune_on
 from mapwright.metrics.summary import Scores
+from mapwright.metrics.temperature_choice import Chosen, choose_temperature
 from mapwright.metrics.threshold import BINS, best_threshold, cross_fitted
 from mapwright.tally import Tally, score
 
@@ -56,8 +60,8 @@ def score_folds(
         gsd: Side of a pixel in metres, if it is known.
     """
     names, records = dataset.spec.class_names, isinstance(folds[0][0].objects, Record)
-    parts = _dealt(folds[0]) if records and len(folds) == 1 else folds
-    notes = []
+    parts = _dealt(folds[0]) if len(folds) == 1 else folds
+    notes, tuned = [], False
     if len(folds) > 1:
         notes.append(
             f"out of fold, {len(folds)} folds; every image is scored by a model that never saw it"
@@ -68,13 +72,35 @@ def score_folds(
         notes.append(f"rules for objects, for the score of each {kind} tuned on the others")
     elif len(names) == 2 and len(folds) > 1:
         decisions, stored = _tune_threshold(parts)
-        notes.append(f"threshold {stored.threshold:g}, for each fold's score tuned on the others")
+        tuned = True
     else:
         stored = _untuned(dataset)
         decisions = [stored] * len(parts)
-    pairs = [(entry, by) for part, by in zip(parts, decisions, strict=True) for entry in part]
+    chosen = _temperature(parts, members=len(folds))
+    decisions = [by.calibrated(t) for by, t in zip(decisions, chosen.parts, strict=True)]
+    stored = stored.calibrated(chosen.temperature, chosen.reason)
+    if tuned:
+        notes.append(f"threshold {stored.threshold:.3g}, for each fold's score tuned on the others")
+    own = {id(entry): by for part, by in zip(parts, decisions, strict=True) for entry in part}
+    pairs = [(entry, own[id(entry)]) for fold in folds for entry in fold]
     scores = score(pairs, names, tta=tta, note="; ".join(notes))
+    scores = describe_calibration(scores, stored)
     return describe_objects(scores, dataset, dataset.spec.counted, stored, gsd), stored
+
+
+def describe_calibration(scores: Scores, decision: Decision) -> Scores:
+    """The same scores; those of probabilities say what the model holds.
+
+    Args:
+        scores: The scores.
+        decision: That of the model.
+    """
+    if scores.calibration is None:
+        return scores
+    told = replace(
+        scores.calibration, temperature=decision.temperature, reason=decision.calibration
+    )
+    return replace(scores, calibration=told)
 
 
 def describe_objects(
@@ -96,7 +122,7 @@ def describe_objects(
         name=dataset.spec.class_names[index],
         area=gsd and gsd**2,
         truth=truth_words(dataset.spec),
-        rule=decision.object_rule.words,
+        rule=decision.object_words,
     )
     return replace(scores, objects=told)
 
@@ -108,6 +134,14 @@ def _dealt(tallies: Sequence[Tally]) -> Parts:
     for entry in tallies:
         parts[places[entry.group]].append(entry)
     return parts
+
+
+def _temperature(parts: Parts, members: int) -> Chosen:
+    """The temperature for all, and for each part what the others ask for."""
+    softs = [[entry.soft for entry in part if entry.soft] for part in parts]
+    if any(len(found) < len(part) for found, part in zip(softs, parts, strict=True)):
+        return Chosen(1.0, (1.0,) * len(parts), "")  # nobody looked
+    return choose_temperature(softs, members)
 
 
 def _tune_threshold(parts: Parts) -> tuple[list[Decision], Decision]:
@@ -125,8 +159,9 @@ def _tune_threshold(parts: Parts) -> tuple[list[Decision], Decision]:
 def _tune_objects(parts: Parts, tune_for: str, *, binary: bool) -> tuple[list[Decision], Decision]:
     """The rules for objects with the best score; of two classes their threshold serves maps too."""
     records = [[t.objects for t in part if isinstance(t.objects, Record)] for part in parts]
-    found = tune_on(records, Grid(), tune_for)
-    reason = _reason(found, tune_for, sum(map(len, records)))
+    grid = next(entry.grid for part in records for entry in part)
+    found = tune_on(records, grid, tune_for)
+    reason = _reason(found, grid, tune_for, sum(map(len, records)))
 
     def decision(rule: ObjectRule) -> Decision:
         objects = ObjectDecision(rule=rule, tuned_for=tune_for, reason=reason)
@@ -135,8 +170,7 @@ def _tune_objects(parts: Parts, tune_for: str, *, binary: bool) -> tuple[list[De
     return [decision(rule) for rule in found.parts], decision(found.rule)
 
 
-def _reason(found: Tuned, tune_for: str, images: int) -> str:
-    grid = Grid()
+def _reason(found: Tuned, grid: Grid, tune_for: str, images: int) -> str:
     rules = len(grid.cuts) * len(grid.sizes) * len(grid.gates)
     return (
         f"the best {tune_for} of {rules:,} rules on {images:,} held-out images: {found.score:.3f}, "

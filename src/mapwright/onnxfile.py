@@ -44,8 +44,9 @@ class Form(Config):
 
     Args:
         output: `mask`: (N, h, w) uint8 class indices. `probability`: (N, K, h, w) float32, NaN
-            where invalid. `logits`: (N, K, h, w) float32 whose softmax is the probability, NaN
-            where invalid. `deepness`: probabilities as the QGIS plugin of that name reads them:
+            where invalid, calibrated as the model's are. `logits`: (N, K, h, w) float32 whose
+            softmax is that probability, so divided by the temperature, NaN where invalid.
+            `deepness`: probabilities as the QGIS plugin of that name reads them:
             0 where invalid, and of two classes the second is the likelier one exactly where the
             model decides for it.
         tile: Height and width h = w, in pixels.
@@ -54,6 +55,8 @@ class Form(Config):
         squeeze: Whether N is always 1 and a mask comes as (h, w).
         presence: Whether a second output, (N,) float32, is the probability that a tile holds an
             object; of a model with a gate.
+        border: Whether a further output, (N, h, w) float32, is the probability that objects touch
+            at a pixel, NaN where invalid; of a model that learnt it.
     """
 
     output: Output = "mask"
@@ -62,11 +65,13 @@ class Form(Config):
     invalid: Literal[0, 255] = IGNORE
     squeeze: bool = False
     presence: bool = False
+    border: bool = False
 
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of what it gives, in order."""
-        return (self.output, *(["presence"] if self.presence else []))
+        further = {"presence": self.presence, "border": self.border}
+        return (self.output, *(name for name, given in further.items() if given))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -97,6 +102,11 @@ class OnnxFile(Card):
         """What a reader of scores or maps must know of this file."""
         mask = "an exported mask: where tiles overlap, they vote with one class for each pixel"
         return "; ".join(filter(None, [mask if self.form.output == "mask" else "", self.lost]))
+
+    @property
+    def soft(self) -> bool:
+        """See `Card`; for the plugin Deepness, probabilities of two classes are shifted."""
+        return self.form.output in ("probability", "logits")
 
     @cached_property
     def input_name(self) -> str:
@@ -179,11 +189,18 @@ def _usable(decision: Decision, form: Form, plan: Plan) -> tuple[Decision, str]:
     decided = form.output in ("mask", "deepness")  # the threshold is in the graph already
     closed = not form.presence if plan.gate else decided  # what the gate was tuned on is not there
     rule = decision.object_rule
-    cores = ["cores"] if decided and rule.cut.core is not None else []
-    lost = [*cores, *(["its gate"] if closed and rule.gate > 0 else [])]
+    together = rule.cut.border is not None and not form.border
+    known = {
+        "cores": decided and rule.cut.core is not None,
+        "its gate": closed and rule.gate > 0,
+        "borders between objects": together,
+    }
+    lost = [name for name, gone in known.items() if gone]
     words = f"the rule for objects is used without {' and '.join(lost)}: this file lacks"
     words += " the probabilities that they were tuned on"
-    return decision.without(probabilities=decided, presence=closed), words if lost else ""
+    words += "; objects that touch stay together" if together else ""
+    left = decision.without(probabilities=decided, presence=closed, border=not form.border)
+    return left, words if lost else ""
 
 
 def open_session(data: bytes) -> Any:

@@ -14,7 +14,8 @@ from pydantic import Field, model_validator
 from mapwright.data.augmentation import Augmentation
 from mapwright.data.config import Config
 from mapwright.data.fingerprint import BandStats, Fingerprint
-from mapwright.data.sampling import choices
+from mapwright.data.optimizers import OptimizerName, learning_choices
+from mapwright.data.sampling import border_choice, choices, require_listed
 from mapwright.errors import SettingError
 from mapwright.hardware import Hardware
 from mapwright.types import LossName, Tta, TuneFor
@@ -27,6 +28,8 @@ _FEWEST, _MOST = 400, 10_000  # steps without a budget
 _FEW_IMAGES = 60  # up to so many, one split is a lottery and test-time views are cheap
 _OWN = {"architecture": "own", "encoder": "own", "weights": "random"}  # of a network of your own
 _COLOURS = 3  # bands; more are a spectrum
+_FAINT = {"brightness": 0.05, "contrast": 0.05, "tint": 0.02, "noise": 0.03, "blur": 0.0}
+"""How spectra are varied: about as much as air and sensor do."""
 _BRANCH = 32  # channels of the branch that sees single pixels
 _MEMORY_SHARE = 0.7  # of the memory that training may plan with
 
@@ -45,8 +48,10 @@ class Plan(Config):
         batch: Tiles per step.
         steps: Number of steps of a fold.
         fold_steps: Steps of each fold where a budget set them.
-        learning_rate: Highest learning rate of AdamW.
-        weight_decay: Of AdamW.
+        optimizer: What changes the weights: `adamw`, `adam`, `sgd` with Nesterov momentum, or
+            `rmsprop`.
+        learning_rate: Highest learning rate of the optimizer.
+        weight_decay: Of the optimizer.
         warmup: Share of the steps in which the learning rate rises.
         clip: Largest norm of the gradient.
         validate_every: Steps between two validations.
@@ -56,6 +61,8 @@ class Plan(Config):
         smooth: Pixels that Dice counts as found beside those of the batch.
         gate: Weight in the loss of a second output, whether there is any object in a tile; 0 = no
             such output.
+        border: Pixels on either side of the edge between two objects that a further channel learns
+            to tell as border; see `mapwright.data.borders`. 0 = no such channel.
         rare: Share of the tiles that are drawn around a pixel of an evenly drawn class, of those
             that have at most half of the pixels.
         empty: Share of the tiles that are drawn from images without object; those that are neither
@@ -82,6 +89,7 @@ class Plan(Config):
     batch: int = Field(default=_BATCH, ge=2)
     steps: int = Field(default=_FEWEST, ge=1)
     fold_steps: tuple[int, ...] = ()
+    optimizer: OptimizerName = "adamw"
     learning_rate: float = Field(default=1e-3, gt=0)
     weight_decay: float = Field(default=1e-2, ge=0)
     warmup: float = Field(default=0.1, ge=0, le=1)
@@ -92,6 +100,7 @@ class Plan(Config):
     alarm: float = Field(default=0.5, ge=0, le=1)
     smooth: float = Field(default=1.0, gt=0)
     gate: float = Field(default=0.0, ge=0)
+    border: int = Field(default=0, ge=0, le=16)
     rare: float = Field(default=0.0, ge=0, le=1)
     empty: float = Field(default=0.0, ge=0, le=1)
     mining: float = Field(default=0.0, ge=0, le=1)
@@ -180,7 +189,7 @@ def make_plan(
     """
     given = dict(settings or {})
     Plan.parse(given, "settings")  # before rules calculate with a value that can't be
-    rules = _Rules(fingerprint, hardware, given)
+    rules = _Rules(fingerprint, hardware, given, objects)
     for rule in (_network, _tiles, _schedule, _learning, _augmentation, _arithmetic, _maps):
         rule(rules)
     rules.put(
@@ -202,6 +211,7 @@ def make_plan(
     plan = Plan.parse(rules.values, "settings")
     if objects == (plan.tune_for == "mean_iou"):
         raise _wrong_aim(plan.tune_for, objects)
+    require_listed(plan.border, fingerprint)
     return _fit_memory(PlanWithReasons(plan, rules.reasons), hardware, given, memory)
 
 
@@ -218,9 +228,13 @@ class _Rules:
     """Values chosen so far; what was set by hand is never overruled and later rules see it."""
 
     def __init__(
-        self, fingerprint: Fingerprint, hardware: Hardware, given: Mapping[str, Any]
+        self,
+        fingerprint: Fingerprint,
+        hardware: Hardware,
+        given: Mapping[str, Any],
+        objects: bool,
     ) -> None:
-        self.fingerprint, self.hardware = fingerprint, hardware
+        self.fingerprint, self.hardware, self.objects = fingerprint, hardware, objects
         self.values: dict[str, Any] = dict(given)
         self.reasons = dict.fromkeys(given, "set by hand")
 
@@ -284,8 +298,9 @@ def _schedule(rules: _Rules) -> None:
         f"is as many pixels as the images have. {_SEEN} are wanted, in {_FEWEST} to {_MOST} steps; "
         "a budget sets them by the clock",
     )
-    rules.put("learning_rate", 1e-3, "usual for AdamW and networks of this size")
-    rules.put("weight_decay", 1e-2, "usual for AdamW")
+    rules.put("optimizer", "adamw", "needs the least tuning")
+    for choice in learning_choices(rules.values["optimizer"]):
+        rules.put(*choice)
     rules.put("warmup", 0.1, "the first tenth rises, so that random layers settle; then a cosine")
     rules.put(
         "validate_every",
@@ -298,6 +313,7 @@ def _learning(rules: _Rules) -> None:
     """Loss, sampling and normalisation."""
     for choice in choices(rules.fingerprint, rules.values):
         rules.put(*choice)
+    rules.put(*border_choice(rules.fingerprint, rules.objects))
     rules.put("alarm", 0.5, "misses and false alarms weigh alike")
     tailed = [band for band in rules.fingerprint.bands if _long_tail(band)]
     rules.put(
@@ -319,12 +335,19 @@ def _long_tail(band: BandStats) -> bool:
 
 
 def _augmentation(rules: _Rules) -> None:
-    chosen = Augmentation.parse(rules.values.get("augmentation", {}), "augmentation").plain()
-    rules.values.setdefault("augmentation", chosen)
+    spectral = len(rules.fingerprint.bands) > _COLOURS
+    by_hand = rules.values.get("augmentation", {})
+    usual = _FAINT if spectral else {}
+    rules.values["augmentation"] = Augmentation.parse({**usual, **by_hand}, "augmentation").plain()
     rules.reasons.setdefault(
         "augmentation",
-        "seen from above, every direction is alike: all flips and turns; zoom, brightness, "
-        "contrast and tint differ between takes; strengths are in units of each band's deviation",
+        "seen from above, every direction is alike: all flips and turns; zoom differs; "
+        + (
+            "of many bands the values themselves tell, so brightness and tint differ little"
+            if spectral
+            else "brightness, contrast and tint differ between takes"
+        )
+        + "; strengths are in units of each band's deviation",
     )
 
 

@@ -8,124 +8,44 @@ import time
 from collections import defaultdict
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import Field
 from rich.console import RenderableType
 from rich.rule import Rule
 from rich.text import Text
 
-from mapwright.apply import predict_files
-from mapwright.data.check import check
-from mapwright.data.config import Config, read_toml
+from mapwright.apply import predict_files, predict_table
+from mapwright.data.check import CheckReport, check
+from mapwright.data.config import read_toml
 from mapwright.data.dataset import Dataset, Item
 from mapwright.data.describe import open_dataset
+from mapwright.data.look import readable
+from mapwright.data.patterns import match_files
 from mapwright.data.spec import DatasetSpec
 from mapwright.data.splits import Fold
-from mapwright.demo.dataset import make_settlements
+from mapwright.demo.generate import TILES
+from mapwright.demo.tiles import make_tiles
 from mapwright.errors import DatasetError, SettingError
 from mapwright.evaluation import unseen_members
 from mapwright.exporting.write import export
 from mapwright.io.files import require_new
 from mapwright.predict.model import Model
+from mapwright.recipes.form import SMALLEST, Leave
+from mapwright.recipes.form import Recipe as Recipe
+from mapwright.recipes.form import recipe_path as recipe_path
 from mapwright.report.build import write_report
 from mapwright.report.export_table import export_table
 from mapwright.report.methodology import write_methodology
 from mapwright.report.tables import check_table, guesses_table, history_text, scores_table
 from mapwright.run import Options, draw_splits, train_on
 from mapwright.training.budget import Clock
+from mapwright.training.tensorboard import require_tensorboard
 
 _AFTER = 20.0  # seconds that predictions and report take on a small data set
 _EXPORTING = 12.0  # seconds that each member of an ensemble takes to be exported and proved
 _SHOWN = 7  # images that a report shows beside their maps
-_SMALLEST = 64  # made-up tiles; fewer teach nothing
 _MAKING = 0.25  # of the time for learning from made-up tiles that making them may take
-
-
-class Pretrain(Config):
-    """What to learn before the real images.
-
-    Args:
-        settlements: Number of made-up settlement tiles.
-        share: Share of the budget that goes into making and learning them.
-        steps: Training steps where there is no budget.
-    """
-
-    settlements: int = Field(ge=_SMALLEST)
-    share: float = Field(default=0.5, gt=0, lt=1)
-    steps: int = Field(default=2400, ge=1)
-
-
-class Prediction(Config):
-    """Which images to map when the model is trained, and what to write of each.
-
-    Args:
-        held_out: Map the held-out images too, and not only those without a mask.
-        overlay: Also write each image with the classes laid over it.
-        probabilities: Also write one band of probability per class.
-    """
-
-    held_out: bool = False
-    overlay: bool = True
-    probabilities: bool = False
-
-
-class Leave(Config):
-    """The file for other software that a task ends with; see `mapwright.exporting.write.export`.
-
-    Args:
-        tile: Height and width of its tiles, in pixels.
-        output: What it gives.
-        invalid: What a mask holds where the image is invalid.
-        max_mb: Largest size in megabytes.
-    """
-
-    tile: int = 224
-    output: Literal["mask", "probability", "logits", "deepness"] = "mask"
-    invalid: Literal[0, 255] = 255
-    max_mb: float | None = None
-
-
-class Recipe(Config):
-    """A task.
-
-    Args:
-        dataset: Parts of a `dataset.toml` that override what is guessed from the files.
-        pretrain: What to learn first, or None.
-        plan: Settings of the plan, and the number of `folds`.
-        predict: Which images to map.
-        export: The file for other software, or None.
-        methodology: Also write the protocol on a page or two, `methodology.md`.
-    """
-
-    dataset: dict[str, Any] = Field(default_factory=dict)
-    pretrain: Pretrain | None = None
-    plan: dict[str, Any] = Field(default_factory=dict)
-    predict: Prediction = Prediction()
-    export: Leave | None = None
-    methodology: bool = False
-
-
-def recipe_path(name: str) -> Path:
-    """The file of a recipe, by the name of one that is shipped or by its path.
-
-    Raises:
-        SettingError: There is no such recipe.
-    """
-    if name.endswith(".toml"):
-        return Path(name)
-    shipped = Path(str(files("mapwright.recipes")))
-    path = shipped / f"{name}.toml"
-    if not path.exists():
-        names = sorted(found.stem for found in shipped.glob("*.toml"))
-        raise SettingError(
-            f"there is no recipe {name!r}",
-            where="RECIPE",
-            expected=f"one of {', '.join(names)}, or a path that ends in .toml",
-        )
-    return path
 
 
 @dataclass(frozen=True)
@@ -140,6 +60,7 @@ class Task:
         budget: Seconds for all of it; None = as many steps as planned.
         settings: Values of the plan set by hand; they win over the recipe.
         resume: Go on where an interrupted run in the same folder stands.
+        tensorboard: Also write the logs of the trainings for TensorBoard.
     """
 
     recipe: Path
@@ -149,6 +70,7 @@ class Task:
     budget: float | None = None
     settings: Mapping[str, Any] | None = None
     resume: bool = False
+    tensorboard: bool = False
 
 
 def run_recipe(task: Task) -> Iterator[RenderableType]:
@@ -161,14 +83,18 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
     recipe = Recipe.parse(read_toml(task.recipe), task.recipe)
     if not task.resume:
         require_new(task.out)
+    if task.tensorboard:
+        require_tensorboard()
     dataset = apply_recipe(recipe, open_dataset(task.data))
+    _require_counted(recipe, dataset)
     clock = Clock(task.began, task.budget) if task.budget else None
 
     yield Rule("describe and check", align="left")
     if dataset.reasons:
         yield guesses_table(dataset.spec, dataset.reasons, "Guessed from the files")
-    report = check(dataset)
+    dataset, report, told = _checked(recipe, dataset)
     yield check_table(report)
+    yield from told
     if report.harmful:
         raise DatasetError(
             "the check found what would harm training",
@@ -177,7 +103,7 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
         )
     parent = None
     if recipe.pretrain:
-        yield Rule("learn from made-up settlements first", align="left")
+        yield Rule(f"learn from made-up {recipe.pretrain.tiles[0]} first", align="left")
         parent = _learn_first(recipe, task, clock)
         yield scores_text(parent)
 
@@ -188,10 +114,14 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
     yield Text(history_text(run.model.bundle.history))
 
     yield Rule("predict and report", align="left")
-    written = [*write_report(run.folder), *_map(recipe, run.model, dataset, task.out)]
+    written = list(write_report(run.folder))
+    if recipe.predict.format == "kaggle":
+        yield from _submit(recipe, run.model, dataset, task.out)
+    else:
+        written += _map(recipe, run.model, dataset, task.out)
     if recipe.export:
         file = task.out / f"{dataset.spec.name}.onnx"
-        left = export(run.folder, file, data=task.data, **recipe.export.plain())
+        left = export(run.folder, file, data=task.data, **_form(recipe.export, run.model))
         yield export_table(left)
         written += [left.path, left.item]
     shutil.copyfile(task.recipe, task.out / "recipe.toml")
@@ -199,6 +129,42 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
         written.append(write_methodology(run.folder, task.data))
     yield Text("\n".join(str(path) for path in written))
     yield Text(f"{time.monotonic() - task.began:.0f} s in all", "bold green")
+
+
+def _require_counted(recipe: Recipe, dataset: Dataset) -> None:
+    """Of more than two classes a table needs one that is counted: said before training begins."""
+    spec = dataset.spec
+    if recipe.predict.format == "kaggle" and spec.counted is None and len(spec.classes) > 2:
+        raise SettingError(
+            f"of {len(spec.classes)} classes, none is said to have objects to count",
+            where='[predict] format = "kaggle"',
+            expected="`objects = true` for one of the classes",
+            fix="add it to the recipe or to dataset.toml",
+        )
+
+
+def _checked(
+    recipe: Recipe, dataset: Dataset
+) -> tuple[Dataset, CheckReport, tuple[RenderableType, ...]]:
+    """Check, and keep together what shows the same content where the recipe asks for it.
+
+    Returns:
+        The data set, what is left to say of it, and what was done in words.
+    """
+    report = check(dataset)
+    if not (recipe.together and report.groups) or dataset.spec.split.by == "given":
+        return dataset, report, ()
+    images = sum(map(len, report.groups))
+    told = f"{images:,} images show what others show too: {len(report.groups):,} groups, each on "
+    rest = [finding for finding in report.findings if finding.kind != "shared content"]
+    words = Text(told + "one side of the split")
+    return dataset.with_groups(report.groups), replace(report, findings=rest), (words,)
+
+
+def _form(leave: Leave, model: Model) -> dict[str, Any]:
+    """How to export a model, with what only the model can say."""
+    tile = model.bundle.plan.tile if leave.tile == "planned" else leave.tile
+    return {**leave.plain(), "tile": tile}
 
 
 def _options(recipe: Recipe, task: Task, dataset: Dataset, parent: Model | None) -> Options:
@@ -217,21 +183,43 @@ def _options(recipe: Recipe, task: Task, dataset: Dataset, parent: Model | None)
         after_pixels=_pixels(dataset, _to_map(recipe, dataset, splits.folds)),
         splits=splits,
         resume=True,
+        tensorboard=task.tensorboard,
     )
 
 
 def _to_map(recipe: Recipe, dataset: Dataset, folds: Sequence[Fold]) -> list[Item]:
-    """The images to map: those without a mask and, if asked for, those held out."""
-    if not recipe.predict.held_out:
-        return list(dataset.unlabelled)
-    held = {item.scene for fold in folds for item in dataset.choose(fold.val)}
-    return [item for item in dataset.items if not item.mask or item.stem in held]
+    """The images to predict: without a mask, further ones and, if asked for, those held out."""
+    wanted = recipe.predict
+    held = {item.scene for fold in folds if wanted.held_out for item in dataset.choose(fold.val)}
+    own = {item.image for item in dataset.items}
+    further = {
+        path: Item(stem, path, None)
+        for pattern in wanted.images
+        for stem, path in match_files(dataset.root, pattern).items()
+        if path not in own
+    }
+    chosen = [item for item in dataset.items if not item.mask or item.stem in held]
+    return [*chosen, *further.values()]
 
 
 def _pixels(dataset: Dataset, items: Sequence[Item]) -> int:
-    """Pixels to map, and those of the pictures in a report."""
-    sizes = [dataset.size(item) for item in dataset.labelled[:_SHOWN]]
-    return sum(height * width for height, width in [*sizes, *map(dataset.size, items)])
+    """Pixels to map, and those of the pictures in a report; what can't be read has none."""
+    wanted = {item.image: item for item in (*dataset.labelled[:_SHOWN], *items)}
+    sizes = readable(lambda path: dataset.size(wanted[path]), list(wanted))
+    return sum(height * width for height, width in sizes)
+
+
+def _submit(recipe: Recipe, model: Model, dataset: Dataset, out: Path) -> Iterator[RenderableType]:
+    """Write the objects of all images to predict as one table; yields what to say of it."""
+    images = [item.image for item in _to_map(recipe, dataset, ())]
+    if not images:
+        places = ", ".join((dataset.spec.images, *recipe.predict.images))
+        yield Text(f"no submission: every image has a mask ({places})", "yellow")
+        return
+    done = predict_table(model, images, out)
+    yield Text(done.text)
+    for image, error in done.failed.items():
+        yield Text(f"{image}: {error.what}; its row is empty", "yellow")
 
 
 def _map(recipe: Recipe, model: Model, dataset: Dataset, out: Path) -> list[Path]:
@@ -283,9 +271,10 @@ def scores_text(model: Model) -> RenderableType:
 
 
 def _learn_first(recipe: Recipe, task: Task, clock: Clock | None) -> Model:
-    """Make settlements and learn them; on the real images' classes, without a real image."""
+    """Make up tiles and learn them; on the real images' classes, without a real image."""
     assert recipe.pretrain
-    root = task.out / "pretrain" / "settlements"
+    kind, count = recipe.pretrain.tiles
+    root = task.out / "pretrain" / kind
     alike = ("architecture", "encoder", "build")
     settings = {key: value for key, value in recipe.plan.items() if key in alike}
     budget, deadline = None, math.inf
@@ -294,9 +283,12 @@ def _learn_first(recipe: Recipe, task: Task, clock: Clock | None) -> Model:
         deadline = task.began + _MAKING * budget
     else:
         settings["steps"] = recipe.pretrain.steps
-    count = recipe.pretrain.settlements
-    make_settlements(root, count, least=_SMALLEST, deadline=deadline)
+    make_tiles(TILES[kind], root, count, least=SMALLEST, deadline=deadline)
     options = Options(
-        budget=budget, began=task.began, settings={**settings, "keep": "last"}, resume=True
+        budget=budget,
+        began=task.began,
+        settings={**settings, "keep": "last"},
+        resume=True,
+        tensorboard=task.tensorboard,
     )
     return train_on(open_dataset(root), task.out / "pretrain" / "run", options).model

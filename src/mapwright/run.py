@@ -24,6 +24,7 @@ from mapwright.plan import PlanWithReasons
 from mapwright.story import Options as Options
 from mapwright.story import Run as Run
 from mapwright.story import Story
+from mapwright.training.tensorboard import require_tensorboard
 
 
 def train(
@@ -69,6 +70,8 @@ def train_on(dataset: Dataset, out: str | Path | None, options: Options) -> Run:
         )
     if options.parent is not None:
         require_bundle(options.parent.bundle)  # said before anything is read
+    if options.tensorboard:
+        require_tensorboard()
     require_masks(dataset)
     splits = _splits(dataset, options)
     folder = Path(out) if out else _free_name(dataset.spec.name)

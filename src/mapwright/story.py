@@ -41,11 +41,13 @@ from mapwright.training.budget import Clock, share_out
 from mapwright.training.fit import Job, Speed, fit_fold, measure
 from mapwright.training.memory import memory_of
 from mapwright.training.state import NO_KEEPER, Fitted, Keeper, Rows
+from mapwright.training.tensorboard import FOLDER, Board, final_scores
 
 _CACHE_SHARE = 4  # samples may take one part in this many of the memory that is free
 _PROBE_SHARE, _PROBE_MOST = 0.05, 40.0  # of a budget, and seconds, to measure speed
 _FINISH = 3.0  # seconds to score and save after the last fold
-_VIEWS = {"none": 1, "flips": 4, "d4": 8}
+VIEWS = {"none": 1, "flips": 4, "d4": 8}
+"""Times that an image is looked at with test-time augmentation."""
 
 
 @dataclass(frozen=True)
@@ -79,6 +81,8 @@ class Options:
         after_pixels: Pixels that all members map after training, with test-time augmentation; the
             budget leaves time for them.
         splits: Divisions, or a `splits.json`, to use instead of drawing; their folds count.
+        tensorboard: Also write the log as event files for TensorBoard: where to, or True for
+            `tensorboard` in the run folder.
     """
 
     folds: int = 1
@@ -90,6 +94,7 @@ class Options:
     reserve: float = 0.0
     after_pixels: int = 0
     splits: Splits | Path | None = None
+    tensorboard: bool | Path = False
 
 
 @dataclass
@@ -135,12 +140,18 @@ class Story:
         self._rows: dict[int, Rows] = {}
         began = options.began if options.began is not None else time.monotonic()
         self._clock = Clock(began, options.budget) if options.budget is not None else None
+        place = folder / FOLDER if options.tensorboard is True else options.tensorboard
+        self._board = Board(place) if place else None
 
     def planned(self) -> PlanWithReasons:
         """The plan, with the steps of the first fold when there is a budget."""
         if self._clock:
             self._job(0, self._splits.folds[0], write=False)
         return self._planned
+
+    def speed(self, seconds: float) -> Speed:
+        """Measure the first fold on this machine, for about so many seconds."""
+        return measure(self._job(0, self._splits.folds[0], write=False)[0], seconds)
 
     def open(self) -> None:
         """Write what goes in, or read it when a training is resumed."""
@@ -208,6 +219,8 @@ class Story:
             scores, decision = self._score([member.tallies for member in members])
             bundle = replace(bundle, decision=decision, scores=scores.plain())
             write_json(self._folder / "scores.json", scores.plain())
+        if self._board:
+            self._board.add_end(self._planned, final_scores(scores) if scores else {})
         save_bundle(bundle, self._folder / MODEL_NAME)
         shutil.rmtree(self._folder / "resume", ignore_errors=True)
         return Run(self._folder, Model(bundle), scores)
@@ -315,7 +328,7 @@ class Story:
         if self._speed is None:
             probe = min(_PROBE_SHARE * self._clock.seconds, _PROBE_MOST)
             self._speed = measure(job, probe)
-        plan, views = self._planned.plan, _VIEWS[self._planned.plan.tta]
+        plan, views = self._planned.plan, VIEWS[self._planned.plan.tta]
         maps = self._options.after_pixels * len(self._splits.folds) * views * self._speed.pixel
         share = share_out(
             self._clock,
@@ -373,6 +386,10 @@ class Story:
             for row in part
         ]
         write_csv(self._folder / "progress.csv", whole)
+        if self._board:
+            run = f"fold {number + 1}" if len(self._splits.folds) > 1 else "train"
+            own = [row for row in whole if row["fold"] == number]
+            self._board.add_rows(run, own, self._planned)
         if watch:
             watch(rows)
 

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TypeVar
+from zlib import crc32
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mapwright.card import Decision
+from mapwright.card import Card, Decision
 from mapwright.data.blocks import cut
 from mapwright.data.dataset import Dataset, Item, Sample
 from mapwright.data.tiles import SampleCache
@@ -18,6 +19,7 @@ from mapwright.data.truth import true_objects
 from mapwright.io.rle import InstanceIds
 from mapwright.metrics.blocks import BlockCounter, Count, block_side, block_units
 from mapwright.metrics.boundary import WIDTH, BandCounts, Bands, BoundaryCounter
+from mapwright.metrics.calibration import assess_calibration
 from mapwright.metrics.components import ObjectRule
 from mapwright.metrics.confusion import confusion
 from mapwright.metrics.kept import Kept
@@ -25,12 +27,14 @@ from mapwright.metrics.object_counter import ObjectCounter
 from mapwright.metrics.object_records import Grid, Record
 from mapwright.metrics.object_scores import object_scores
 from mapwright.metrics.objects import ObjectCounts
+from mapwright.metrics.soft_counts import Soft, SoftCounter, share_of_pixels
 from mapwright.metrics.summary import Scores, summarize
 from mapwright.metrics.threshold import BINS, Packed, counts_at, histogram, places
 from mapwright.predict.model import Model
 from mapwright.predict.pipeline import decide
 from mapwright.predict.presence import Presence
-from mapwright.types import IGNORE, ClassIndex, Counts, Probabilities
+from mapwright.predict.stitch import Strip
+from mapwright.types import IGNORE, ClassIndex, Counts
 
 _A = TypeVar("_A", bound=np.generic)
 _B = TypeVar("_B", bound=np.generic)
@@ -59,6 +63,7 @@ class Tally:
         maps: (H, W) uint8 class indices, truth and prediction; None unless asked for.
         objects: What was counted of objects; a record where their rule is chosen later; None
             where they are not counted.
+        soft: What was kept of the probabilities, before calibration; None where there are none.
     """
 
     stem: str
@@ -72,6 +77,7 @@ class Tally:
     kept: Kept | None = None
     maps: tuple[ClassIndex, ClassIndex] | None = None
     objects: ObjectCounts | Record | None = None
+    soft: Soft | None = None
 
     @property
     def pooled(self) -> NDArray[np.int64]:
@@ -125,6 +131,7 @@ class Wanted:
         room: There is room to keep predictions until then.
         maps: Keep truth and prediction, two bytes a pixel.
         objects: Count objects too, in this way.
+        share: Share of the pixels whose probabilities are kept, of more than two classes.
     """
 
     classes: int
@@ -133,6 +140,7 @@ class Wanted:
     room: bool = False
     maps: bool = False
     objects: Counted | None = None
+    share: float = 1.0
 
 
 def wanted(
@@ -144,9 +152,10 @@ def wanted(
 ) -> Wanted:
     """What to count on a set of images; see `Wanted`."""
     sizes, classes = [dataset.size(item) for item in items], len(dataset.spec.classes)
-    room = sum(height * width for height, width in sizes) <= _KEPT
+    pixels = sum(height * width for height, width in sizes)
     side, tuned = block_side(sizes) if sizes else 1, tuned and classes == 2
-    return Wanted(classes, side, tuned, room, maps, objects)
+    share = share_of_pixels(pixels, classes)
+    return Wanted(classes, side, tuned, pixels <= _KEPT, maps, objects, share)
 
 
 def count(
@@ -165,12 +174,12 @@ def count(
         what: What to count.
         leaked: (H, W) bool, ground that was learnt from; None = nobody looked.
     """
-    counting = _Counting(item, dataset.size(item), what, model.bundle.decision.threshold, leaked)
+    counting = _Counting(item, dataset.size(item), what, model.bundle, leaked)
     group = dataset.grouping.name(item.stem)
     read = partial(SampleCache(dataset, _SMALL).read, item)
     presence = Presence()
-    for sample, probabilities in model.samples(read, counting.size, presence):
-        counting.add(sample, probabilities)
+    for sample, strip in model.samples(read, counting.size, presence):
+        counting.add(sample, strip)
     truth = true_objects(dataset, item, what.objects.index) if what.objects else None
     return counting.tally(group, truth, presence.highest)
 
@@ -183,13 +192,16 @@ class _Counting:
         item: Item,
         size: tuple[int, int],
         what: Wanted,
-        threshold: float,
+        card: Card,
         leaked: NDArray[np.bool_] | None,
     ) -> None:
-        self.size, self._item, self._what, self._threshold = size, item, what, threshold
+        self.size, self._item, self._what = size, item, what
+        self._threshold = card.decision.raw_threshold
         self._binary, self._row = what.classes == 2, 0
         self._one: Count = histogram if self._binary else partial(confusion, classes=what.classes)
-        self._blocks = BlockCounter(cut(*size, what.side), self._one)
+        blocks, seed = cut(*size, what.side), crc32(item.stem.encode())
+        self._blocks = BlockCounter(blocks, self._one)
+        self._soft = SoftCounter(blocks, what.classes, what.share, seed) if card.soft else None
         self._bands = None if what.tuned else BoundaryCounter(size, what.classes)
         self._missed = np.zeros(what.classes, np.int64)
         self._ground, self._leaked = leaked, np.zeros_like(self._blocks.counts[0])
@@ -197,12 +209,14 @@ class _Counting:
         self._maps: list[tuple[ClassIndex, ClassIndex]] = []
         self._objects = ObjectCounter(what.objects.how) if what.objects else None
 
-    def add(self, sample: Sample, probabilities: Probabilities) -> None:
+    def add(self, sample: Sample, strip: Strip) -> None:
         """Count the next strip."""
-        truth = sample.mask
+        truth, probabilities = sample.mask, strip.probabilities
         guess = decide(probabilities, self._threshold)
         counted = probabilities[1] if self._binary else guess
         self._blocks.add(self._row, truth, counted)
+        if self._soft:
+            self._soft.add(self._row, truth, probabilities)
         invalid = np.isnan(sample.image).any(axis=0)
         unseen = invalid & (sample.labels != IGNORE)
         self._missed += np.bincount(sample.labels[unseen], minlength=self._what.classes)
@@ -212,7 +226,7 @@ class _Counting:
             self._kept.append((truth, places(probabilities[1])))
         if self._objects and self._what.objects:
             soft = np.where(invalid, np.float32(np.nan), probabilities[self._what.objects.index])
-            self._objects.add(soft, truth == IGNORE)
+            self._objects.add(soft, truth == IGNORE, strip.border)
         if self._what.maps:
             self._maps.append((truth, guess))
         if self._ground is not None:
@@ -245,6 +259,7 @@ class _Counting:
             kept=Kept(*_joined(self._kept)) if self._kept else None,
             maps=_joined(self._maps) if self._maps else None,
             objects=objects,
+            soft=self._soft.soft() if self._soft else None,
         )
 
 
@@ -264,20 +279,22 @@ def score(
         tta: Test-time augmentation used.
         note: What the reader must know.
     """
-    counts = [entry.counts(by.threshold) for entry, by in tallies]
-    leaked = [entry.counts_leaked(by.threshold) for entry, by in tallies]
-    outlines = [entry.outlines(by.threshold) for entry, by in tallies]
+    counts = [entry.counts(by.raw_threshold) for entry, by in tallies]
+    leaked = [entry.counts_leaked(by.raw_threshold) for entry, by in tallies]
+    outlines = [entry.outlines(by.raw_threshold) for entry, by in tallies]
     found = [_objects_of(entry, by) for entry, by in tallies]
     objects = [counted for counted in found if counted is not None]
     known = [o for o in outlines if o is not None]
     looked = [part for part in leaked if part is not None]
     sizes, groups = zip(*((entry.size, entry.group) for entry, _ in tallies), strict=True)
     parts = any(entry.part for entry, _ in tallies)
-    return summarize(
+    soft = [entry.soft for entry, _ in tallies if entry.soft]
+    used = [by.temperature for _, by in tallies]
+    scores = summarize(
         [entry.stem for entry, _ in tallies],
         names,
         np.array([part.sum(axis=0) for part in counts]),
-        np.array([entry.counts_all(by.threshold) for entry, by in tallies]),
+        np.array([entry.counts_all(by.raw_threshold) for entry, by in tallies]),
         tta=tta,
         note=note,
         units=block_units(counts, sizes, groups, parts=parts),
@@ -285,10 +302,14 @@ def score(
         leaked=np.stack(looked) if looked else None,
         objects=object_scores(objects, groups=groups) if objects else None,
     )
+    if len(soft) < len(tallies):
+        return scores
+    judged = assess_calibration(soft, used, names, sizes, groups, parts=parts)
+    return replace(scores, calibration=judged)
 
 
 def _objects_of(entry: Tally, decision: Decision) -> ObjectCounts | None:
     """What was counted of objects, or would have been by a rule of the grid."""
     if isinstance(entry.objects, Record):
-        return entry.objects.counts(decision.object_rule, Grid())
+        return entry.objects.counts(decision.object_rule)
     return entry.objects

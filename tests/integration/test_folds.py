@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +21,10 @@ import mapwright as mw
 from conftest import TINY, write_squares
 from mapwright.apply import dataset_for
 from mapwright.bundle import load_bundle
+from mapwright.card import Decision
 from mapwright.errors import OutputError, SettingError, WeightsError
 from mapwright.evaluation import choose_items, evaluate
+from mapwright.metrics.temperature import temper
 from mapwright.run import Run
 
 SHORT = {**TINY, "steps": 12, "validate_every": 6}
@@ -64,9 +67,15 @@ def test_evaluating_training_images_asks_only_members_that_did_not_see_them(
 
 def test_the_ensemble_averages_its_members(folded: Run, squares: Path) -> None:
     image = squares / "images" / "08.png"
-    members = [folded.model.only([k]).predict(image).probabilities for k in range(4)]
-    whole = folded.model.predict(image).probabilities
-    np.testing.assert_allclose(whole, np.mean(members, axis=0), atol=1e-6)
+    raw = replace(folded.model, bundle=replace(folded.model.bundle, decision=Decision()))
+    members = [raw.only([k]).predict(image).probabilities for k in range(4)]
+    mean = np.mean(members, axis=0)
+    np.testing.assert_allclose(raw.predict(image).probabilities, mean, atol=1e-6)
+    held = folded.model.bundle.decision
+    calibrated = temper(mean, held.temperature)
+    np.testing.assert_allclose(folded.model.predict(image).probabilities, calibrated, atol=1e-5)
+    assert folded.scores.calibration.temperature == held.temperature
+    assert held.calibration
 
 
 def test_members_standardise_by_their_own_training_images(folded: Run) -> None:

@@ -15,6 +15,8 @@ FOLDER = Path(__file__).parents[2] / "notebooks"
 ENVIRONMENT = {
     "clouds_onnx_cpu": {"MAPWRIGHT_ONNX": "", "MAPWRIGHT_SCENE": ""},
     "landcover": {"MAPWRIGHT_SCENES": "", "MAPWRIGHT_STEPS": "20"},
+    "roofs_experiments": {"MAPWRIGHT_ROOFS": "", "MAPWRIGHT_ROOFS_STEPS": "6"},
+    "ships_eda": {"MAPWRIGHT_SHIPS": "", "MAPWRIGHT_IMAGES": "20"},
 }
 
 
@@ -131,3 +133,52 @@ def test_the_cloud_notebook_maps_every_pixel_with_onnx_runtime_alone(
     assert 15 < float(cloud) < 40
     assert any("image/png" in output.get("data", {}) for output in outputs(notebook, "map"))
     assert "neither torch nor Mapwright was loaded" in text(notebook, "alone")
+
+
+def test_the_ships_notebook_shows_what_is_in_the_data(
+    executed: tuple[str, NotebookNode, Path],
+) -> None:
+    name, notebook, folder = executed
+    if name != "ships_eda":
+        pytest.skip("another notebook")
+    assert "20 images, 20 in the table" in text(notebook, "folder")
+    (ships,) = re.findall(r"20 images, (\d+) ships in the whole table", text(notebook, "table"))
+    looked = re.findall(r"(\d+) ships on (\d+) of 20 images", text(notebook, "look"))
+    assert looked == [(ships, "6")]
+    assert "finds no ship anywhere: 0.700" in text(notebook, "balance")
+    (pairs,) = re.findall(r"(\d+) pairs share ground", text(notebook, "shared"))
+    assert int(pairs) > 3
+    assert "images show what others" in text(notebook, "check")
+    figures = (
+        "balance", "counts", "sizes", "shapes", "places", "bands", "images", "far", "shared",
+        "montage",
+    )  # fmt: skip
+    for cell in figures:
+        assert any("image/png" in output.get("data", {}) for output in outputs(notebook, cell)), (
+            cell
+        )
+    (made,) = (folder / "temporary").glob("mapwright-ships-*")
+    assert len(list((made / "ships" / "train_v2").iterdir())) == 20
+
+
+def test_the_roofs_notebook_goes_from_a_baseline_to_maps(
+    executed: tuple[str, NotebookNode, Path],
+) -> None:
+    name, notebook, folder = executed
+    if name != "roofs_experiments":
+        pytest.skip("another notebook")
+    assert "8 images with a mask, 2 without" in text(notebook, "data")
+    assert "every image is scored by a model that never saw it" in text(notebook, "baseline")
+    assert "8 trainings of 4 configurations" in text(notebook, "forecast")
+    assert text(notebook, "run").count("2/2") == 4
+    verdicts = text(notebook, "verdicts")
+    assert verdicts.count(" instead of base: ") == 3 and "not detectably worse" in verdicts
+    assert any("image/png" in output.get("data", {}) for output in outputs(notebook, "figure"))
+    final = text(notebook, "final")
+    assert "its score here flatters" in final
+    assert re.search(r"with augmentation: IoU of roofs 0\.\d{3}", final)
+    assert text(notebook, "tta").count("test-time augmentation") == 2
+    assert "2 maps in" in text(notebook, "predict")
+    (results,) = (folder / "temporary").glob("mapwright-roofs-*")
+    assert (results / "study" / "study.html").is_file()
+    assert {path.stem for path in (results / "maps").glob("0[89].png")} == {"08", "09"}

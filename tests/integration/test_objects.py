@@ -56,7 +56,7 @@ def test_the_rule_is_in_the_model_file_with_its_reason(run: Run) -> None:
     decision = bundle.decision
     assert decision.objects is not None
     assert decision.objects.tuned_for == bundle.plan.tune_for == "f2"
-    assert decision.threshold == decision.objects.rule.cut.threshold
+    assert decision.raw_threshold == pytest.approx(decision.objects.rule.cut.threshold)
     assert "12 held-out images" in decision.objects.reason
     assert "F2 is the score" in (run.folder / "plan.toml").read_text()
 

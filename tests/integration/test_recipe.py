@@ -14,7 +14,8 @@ from conftest import TINY, write_squares
 from mapwright.data.dataset import Dataset
 from mapwright.data.describe import open_dataset
 from mapwright.data.spec import DatasetSpec
-from mapwright.demo.dataset import SPEC, make_settlements
+from mapwright.demo.dataset import SETTLEMENTS, SPEC
+from mapwright.demo.tiles import make_tiles
 from mapwright.errors import DatasetError, SettingError
 from mapwright.recipe import Recipe, Task, apply_recipe, recipe_path, run_recipe
 from mapwright.report.build import write_report
@@ -115,22 +116,22 @@ def test_the_roofs_recipe_fits_the_real_roofs(roofs: Path) -> None:
 
 
 def test_settlements_are_a_data_folder_like_any_other(tmp_path: Path) -> None:
-    make_settlements(tmp_path, 4)
+    make_tiles(SETTLEMENTS, tmp_path, 4)
     dataset = open_dataset(tmp_path)
     assert dataset.spec == SPEC == DatasetSpec.load(tmp_path / "dataset.toml")
     assert len(dataset.labelled) == 4
     assert not mw.check(dataset).harmful
     before = {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
-    make_settlements(tmp_path, 4)
+    make_tiles(SETTLEMENTS, tmp_path, 4)
     assert before == {path: path.stat().st_mtime_ns for path in tmp_path.rglob("*.png")}
 
 
 def test_making_settlements_ends_when_its_time_is_over(tmp_path: Path) -> None:
-    make_settlements(tmp_path, 400, least=1, deadline=0.0)
+    make_tiles(SETTLEMENTS, tmp_path, 400, least=1, deadline=0.0)
     dataset = open_dataset(tmp_path)
     assert 1 <= len(dataset.labelled) < 400
     assert not mw.check(dataset).harmful
-    make_settlements(tmp_path, 400)  # what is there is whole
+    make_tiles(SETTLEMENTS, tmp_path, 400)  # what is there is whole
     assert len(open_dataset(tmp_path).labelled) == len(dataset.labelled)
 
 
@@ -142,7 +143,7 @@ def test_the_report_is_one_page_that_needs_nothing_else(told: tuple[Path, str]) 
     assert not re.findall(r"(?:src|href)=[\"'](?!data:|#)", page)
     assert "@import" not in page
     assert "url(http" not in page
-    assert page.count("<svg") == 2
+    assert page.count("<svg") == 3
     assert "data:image/jpeg;base64," in page
     for heading in ("Scores on held-out images", "Protocol", "Plan", "Reproduce", "Data"):
         assert f"<h2>{heading}</h2>" in page

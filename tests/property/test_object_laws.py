@@ -1,5 +1,6 @@
 """Object scores by the book, and rules tuned on records as if they had been applied."""
 
+from dataclasses import replace
 from fractions import Fraction
 
 import numpy as np
@@ -82,6 +83,7 @@ GRID = Grid(
     sizes=(2, 3, 7),
     gates=(0.0, 0.25, 0.5, 0.8, 1.0),
 )
+BARE = replace(GRID, cuts=tuple(replace(cut, border=None) for cut in GRID.cuts))
 PLACES = st.tuples(st.integers(0, 2), st.integers(0, 2), st.integers(0, 4))
 
 
@@ -92,19 +94,20 @@ def test_scores_from_records_are_those_of_the_rule_applied(
     place: tuple[int, int, int],
     with_border: bool,
 ) -> None:
-    rule = GRID.rule(place)
+    grid = GRID if with_border else BARE
+    rule = grid.rule(place)
     records, counts = [], []
     for truth, probability, touching, presence in images:
         border = touching if with_border else None
-        records.append(record(truth, probability, GRID, border=border, presence=presence))
+        records.append(record(truth, probability, grid, border=border, presence=presence))
         counts.append(count_objects(truth, rule.objects(probability, border, presence)))
-        known = records[-1].counts(rule, GRID)
+        known = records[-1].counts(rule)
         assert known.truth.tolist() == counts[-1].truth.tolist()
         for name in ("guesses", "truth_pixels", "guess_pixels", "both_pixels"):
             assert getattr(known, name) == getattr(counts[-1], name)
     scores = object_scores(counts)
     for name in SCORES:
-        part, whole = grid_sums(records, GRID, name)[place]
+        part, whole = grid_sums(records, grid, name)[place]
         expected = scores[name].value
         assert (part / whole if whole else np.nan) == pytest.approx(expected, nan_ok=True)
 
@@ -114,14 +117,14 @@ def test_scores_from_records_are_those_of_the_rule_applied(
 def test_the_best_rule_is_the_best_of_all_and_sums_of_folds_add_up(
     images: list[tuple[np.ndarray, np.ndarray, np.ndarray, float | None]],
 ) -> None:
-    records = [record(t, p, GRID, presence=s) for t, p, _, s in images]
-    folds = [grid_sums(part, GRID, "f2") for part in (records[:1], records[1:])]
-    together = grid_sums(records, GRID, "f2")
+    records = [record(t, p, BARE, presence=s) for t, p, _, s in images]
+    folds = [grid_sums(part, BARE, "f2") for part in (records[:1], records[1:])]
+    together = grid_sums(records, BARE, "f2")
     assert np.allclose(folds[0] + folds[1], together)
-    rule, score = tune(together, GRID)
+    rule, score = tune(together, BARE)
     assert score == pytest.approx((together[..., 0] / together[..., 1]).max())
     applied = [count_objects(t, rule.objects(p, presence=s)) for t, p, _, s in images]
     assert image_f2(applied).mean() == pytest.approx(score)
-    rules, honest = cross_fitted(folds, GRID)
-    assert rules == [tune(folds[1], GRID)[0], tune(folds[0], GRID)[0]]
+    rules, honest = cross_fitted(folds, BARE)
+    assert rules == [tune(folds[1], BARE)[0], tune(folds[0], BARE)[0]]
     assert honest <= score + 1e-9

@@ -6,8 +6,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mapwright.predict.engines import Seen
 from mapwright.predict.pipeline import Tiling, predict_rows, predict_whole
-from mapwright.predict.stitch import stitch, tile_weights
+from mapwright.predict.stitch import Strip, stitch, tile_weights
 from mapwright.predict.windows import plan_windows
 from mapwright.types import Window
 
@@ -44,7 +45,10 @@ def test_neighbours_overlap_at_least_as_asked(side: int, tile: int, overlap: flo
 class PixelEngine:
     """Probabilities that depend on the pixel alone, so no tiling may show."""
 
-    classes = 3
+    classes, border = 3, False
+
+    def look(self, tiles: np.ndarray) -> Seen:
+        return Seen(self.probabilities(tiles))
 
     def probabilities(self, tiles: np.ndarray) -> np.ndarray:
         value = np.nan_to_num(tiles[:, :1])
@@ -63,6 +67,34 @@ def test_blending_leaves_agreed_values_alone(
     direct = PixelEngine().probabilities(image[None])[0]
     assert whole.shape == (3, height, width)
     np.testing.assert_allclose(whole, direct, rtol=0, atol=1e-5)
+
+
+class BorderEngine(PixelEngine):
+    """The same, and a border that depends on the pixel alone too."""
+
+    border = True
+
+    def look(self, tiles: np.ndarray) -> Seen:
+        return Seen(self.probabilities(tiles), None, np.nan_to_num(tiles[:, 0]) ** 2)
+
+
+@settings(deadline=None, max_examples=40)
+@given(sides, sides, tiles, overlaps, st.integers(1, 5))
+def test_borders_are_blended_as_probabilities_are_and_stay_apart_from_them(
+    height: int, width: int, tile: int, overlap: float, batch: int
+) -> None:
+    image = np.random.default_rng(0).random((1, height, width)).astype(np.float32)
+
+    def rows(engine: PixelEngine) -> list[Strip]:
+        size, tiling = (height, width), Tiling(tile, overlap, batch)
+        return list(predict_rows(engine, lambda w: w.cut(image, np.nan), size, tiling))
+
+    with_border, plain = rows(BorderEngine()), rows(PixelEngine())
+    found = np.concatenate([strip.border for strip in with_border])
+    np.testing.assert_allclose(found, image[0] ** 2, rtol=0, atol=1e-5)
+    for one, other in zip(with_border, plain, strict=True):
+        assert other.border is None
+        np.testing.assert_array_equal(one.probabilities, other.probabilities)
 
 
 @settings(deadline=None, max_examples=60)

@@ -5,6 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as arrays
 from scipy import ndimage
 
+from mapwright.errors import SettingError
 from mapwright.metrics.components import (
     Cut,
     ObjectRule,
@@ -114,9 +115,16 @@ def test_ships_that_touch_are_told_apart_by_a_higher_threshold_or_a_border() -> 
     expected[4:10, 5:25], expected[10:16, 5:25] = 1, 2
     assert Cut(0.5).objects(probability).max() == 1
     assert Cut(0.5, core=0.8).objects(probability).tolist() == expected.tolist()
-    assert Cut(0.5).objects(probability, border).tolist() == expected.tolist()
+    assert Cut(0.5, border=0.5).objects(probability, border).tolist() == expected.tolist()
+    assert Cut(0.5).objects(probability, border).max() == 1  # which has not asked for borders
     assert Cut(0.5, border=0.9).objects(probability, border).max() == 1
     assert Cut(0.5, core=0.5).objects(probability).max() == 1
+
+
+def test_a_rule_for_borders_without_a_map_of_them_is_refused() -> None:
+    rule = ObjectRule(Cut(0.4, border=0.3), smallest=7)
+    with pytest.raises(SettingError, match=r"no map of them[\s\S]*divided where a border.*0\.3"):
+        rule.objects(two_ships()[0])
 
 
 def test_a_core_of_a_few_pixels_is_noise() -> None:
@@ -138,7 +146,8 @@ def test_an_invalid_pixel_is_in_no_object() -> None:
     probability, border = two_ships()
     probability[:, 10] = np.nan
     border[:, 20] = np.nan
-    for ids in (Cut(0.5).objects(probability), Cut(0.5, core=0.8).objects(probability, border)):
+    by_border = Cut(0.5, core=0.8, border=0.5)
+    for ids in (Cut(0.5).objects(probability), by_border.objects(probability, border)):
         assert not ids[:, 10].any()
         assert (ids[4:16, 20] > 0).all()
     assert not ObjectRule(Cut(0.5)).objects(np.full((3, 3), np.nan, np.float32)).any()

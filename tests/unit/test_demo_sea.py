@@ -15,7 +15,7 @@ from scipy.ndimage import binary_dilation, binary_erosion
 
 from mapwright.demo.geometry import Frame
 from mapwright.demo.sea import dataset
-from mapwright.demo.sea.dataset import IMAGES, TABLE, Shot, make_ships
+from mapwright.demo.sea.dataset import IMAGES, TABLE, TEST, Shot, make_ships
 from mapwright.demo.sea.fleet import rescue
 from mapwright.demo.sea.scene import Sea, make_sea, roll_count
 from mapwright.demo.sea.stage import Stage
@@ -272,6 +272,16 @@ def test_a_folder_holds_images_and_a_row_for_each_ship(tmp_path: Path) -> None:
         assert ids.max() == len(held)
 
 
+def test_further_images_are_named_in_no_table_and_change_none_of_the_others(tmp_path: Path) -> None:
+    alone = make_ships(tmp_path / "alone", 4, empty=0.5, size=48, seed=9)
+    assert make_ships(tmp_path / "more", 4, empty=0.5, size=48, seed=9, test=3) == alone
+    assert table(tmp_path / "more") == table(tmp_path / "alone")
+    names = {path.name for path in (tmp_path / "more" / TEST).iterdir()}
+    assert len(names) == 3
+    assert not names & {shot.name for shot in alone}
+    assert not (tmp_path / "alone" / TEST).exists()
+
+
 def test_same_seed_gives_the_same_files(tmp_path: Path) -> None:
     for name in ("first", "second"):
         make_ships(tmp_path / name, 4, empty=0.5, size=48, seed=9)
@@ -350,6 +360,7 @@ def test_a_folder_that_holds_something_is_left_alone(tmp_path: Path) -> None:
         ({"images": 0}, "images"),
         ({"images": 2, "empty": -0.1}, "empty"),
         ({"images": 2, "seed": -1}, "seed"),
+        ({"images": 2, "test": -1}, "test"),
         ({"images": 2, "size": 5000}, "size"),
     ],
 )

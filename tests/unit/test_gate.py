@@ -19,7 +19,7 @@ def test_every_architecture_says_whether_there_is_an_object(architecture: str) -
     network, _ = build_model(architecture, "resnet18", 3, 2)
     whole, image = model(network), torch.randn(2, 3, 128, 128)
     with torch.inference_mode():
-        logits, presence = whole.with_presence(image)
+        logits, presence, _ = whole.everything(image)
         alone = whole(image)
     assert torch.equal(logits, alone)
     assert presence.shape == (2,)
@@ -33,7 +33,7 @@ def test_every_architecture_says_whether_there_is_an_object(architecture: str) -
 def test_encoders_of_other_kinds_have_deepest_features_too(encoder: str) -> None:
     network, _ = build_model("unet", encoder, 3, 2)
     with torch.inference_mode():
-        assert model(network).with_presence(torch.randn(1, 3, 64, 96))[1].shape == (1,)
+        assert model(network).everything(torch.randn(1, 3, 64, 96))[1].shape == (1,)
 
 
 def test_a_branch_for_pixels_does_not_hide_the_encoder() -> None:
@@ -46,7 +46,7 @@ def test_without_encoder_the_logits_speak() -> None:
     with torch.no_grad():
         whole.gate.head.weight.copy_(torch.tensor([[0.0, 1.0]]))  # type: ignore[union-attr]
         whole.gate.head.bias.zero_()  # type: ignore[union-attr]
-        logits, presence = whole.with_presence(torch.randn(5, 3, 9, 7))
+        logits, presence, _ = whole.everything(torch.randn(5, 3, 9, 7))
     torch.testing.assert_close(presence, object_odds(logits).amax(dim=(1, 2, 3)))
 
 
@@ -69,7 +69,7 @@ def test_a_gate_hears_a_single_pixel_and_the_whole_tile() -> None:
 def test_padding_beyond_the_stride_is_cut_from_the_logits_only() -> None:
     network, _ = build_model("unet", "resnet18", 3, 2)
     with torch.inference_mode():
-        logits, presence = model(network).with_presence(torch.randn(1, 3, 45, 33))
+        logits, presence, _ = model(network).everything(torch.randn(1, 3, 45, 33))
     assert logits.shape == (1, 2, 45, 33)
     assert presence.shape == (1,)
 
@@ -77,7 +77,7 @@ def test_padding_beyond_the_stride_is_cut_from_the_logits_only() -> None:
 def test_the_gate_learns_together_with_the_network() -> None:
     network, _ = build_model("unet", "resnet18", 3, 2)
     whole = model(network).train()
-    whole.with_presence(torch.randn(2, 3, 64, 64))[1].sum().backward()
+    whole.everything(torch.randn(2, 3, 64, 64))[1].sum().backward()
     gradient = network.encoder.conv1.weight.grad  # type: ignore[union-attr]
     assert gradient is not None
     assert gradient.abs().sum() > 0

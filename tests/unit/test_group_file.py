@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from builders import make_dataset, make_spec
+from builders import make_bundle, make_dataset, make_spec
 from mapwright.data.dataset import Dataset
 from mapwright.data.describe import open_dataset
 from mapwright.data.divide import draw_splits
@@ -13,6 +13,7 @@ from mapwright.data.group_file import holds_groups, read_groups, write_groups
 from mapwright.data.spec import Split
 from mapwright.data.splits import group_names, make_splits
 from mapwright.errors import DatasetError, OutputError, SettingError
+from mapwright.predict.model import Model
 
 
 def table(path: Path, text: str) -> Path:
@@ -123,3 +124,29 @@ def test_thousands_of_groups_are_divided_whole() -> None:
     val = set(fold.val)
     assert len(val) == pytest.approx(4000, abs=30)
     assert all(len(val & set(same)) in (0, len(same)) for same in split.together)
+
+
+def test_groups_that_are_found_join_those_that_were_declared(tmp_path: Path) -> None:
+    root = make_dataset(tmp_path, count=8, bands=3, size=32)
+    write_groups(root / "g.csv", [("00", "05")])
+    dataset = Dataset(root, make_spec(split={"groups": "g.csv", "together": [["01", "02"]]}))
+    joined = dataset.with_groups([("05", "06"), ("03", "04")])
+    assert joined.spec.split.groups is None
+    assert set(map(frozenset, joined.spec.split.together)) == {
+        frozenset({"00", "05", "06"}),
+        frozenset({"01", "02"}),
+        frozenset({"03", "04"}),
+    }
+    assert joined.with_groups(()).spec == joined.spec
+    assert len(joined.items) == 8
+
+
+def test_a_model_is_used_on_a_folder_without_the_images_that_stood_together(tmp_path: Path) -> None:
+    from mapwright.apply import dataset_for
+
+    root = make_dataset(tmp_path, count=3, bands=3, size=32)
+    together = [["00", "07"], ["01", "02", "09"], ["11", "12"]]
+    model = Model(make_bundle(split={"together": together}))
+    dataset = dataset_for(model, root)
+    assert len(dataset.items) == 3
+    assert dataset.split.together == (("01", "02"),)

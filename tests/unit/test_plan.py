@@ -130,6 +130,20 @@ def test_bands_with_a_long_tail_are_clipped() -> None:
     assert planned.plan.normalisation == "standardised"
 
 
+def test_spectra_are_varied_little() -> None:
+    colours = make_plan(fingerprint(), FAST)
+    four = fingerprint().model_copy(update={"bands": fingerprint().bands * 4})
+    spectra = make_plan(four, FAST, {"augmentation": {"tint": 0.5, "zoom": 1.1}})
+    assert "values themselves" in make_plan(four, FAST).reasons["augmentation"]
+    faint, strong = spectra.plan.augmentation, colours.plan.augmentation
+    assert faint.brightness < strong.brightness
+    assert faint.blur == 0
+    assert (faint.tint, faint.zoom) == (0.5, 1.1)  # as set by hand
+    assert (faint.rotate, faint.reflect) == (strong.rotate, strong.reflect)
+    stored = make_plan(four, FAST, {"augmentation": strong.plain()})  # a plan that is read again
+    assert stored.plan.augmentation == strong
+
+
 def test_every_value_has_its_reason() -> None:
     planned = make_plan(fingerprint(), FAST)
     told = {"clip", "fold_steps", "save_every", "seed"}

@@ -47,7 +47,7 @@ def test_the_highest_of_all_tiles_is_that_of_the_image() -> None:
 
 def test_members_and_views_are_averaged(gated: Bundle) -> None:
     batch = tiles(1, 2)
-    soft, both = TorchEngine(gated.networks(), 2).look(batch)
+    soft, both, _ = TorchEngine(gated.networks(), 2).look(batch)
     alone = [TorchEngine([network], 2).look(batch)[1] for network in gated.networks()]
     np.testing.assert_allclose(both, np.mean(alone, axis=0), atol=1e-6)
     np.testing.assert_array_equal(soft, TorchEngine(gated.networks(), 2).probabilities(batch))

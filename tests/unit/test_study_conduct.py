@@ -2,23 +2,20 @@
 
 import csv
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from builders import make_dataset
+from lab import Lab, outcome, statuses
 from mapwright.errors import OutputError, SettingError
-from mapwright.experiment.bench import Bench, Stop, Trained
+from mapwright.experiment.bench import Stop
 from mapwright.experiment.conduct import StudyTask, run_study
 from mapwright.experiment.design import Cell, Configuration
-from mapwright.experiment.keys import KNOWN
 from mapwright.experiment.outcome import Outcome
 
 pytest.importorskip("optuna")
 
-MACHINE = {"hardware": {"name": "a machine"}}
 STUDY = """
 name = "losses"
 data = "data"
@@ -29,50 +26,10 @@ steps = 2
 loss = ["dice+cross_entropy", "dice", "cross_entropy"]
 """
 
-Act = Callable[[Configuration, Cell], Outcome]
-
-
-def outcome(cell: Cell, right: int = 50, **changes: Any) -> Outcome:
-    """One held-out image of 100 pixels, `right` of which are right."""
-    counts = {f"{cell.fold:02d}": [[right // 2, 100 - right], [0, right - right // 2]]}
-    values = {"status": "done", "settings": {}, "seconds": 10.0, "steps": 2, "counts": counts}
-    return Outcome(cell=cell, environment=MACHINE, **{**values, **changes})
-
-
-class Lab:
-    """A study folder beside its data, and what was trained in it, in order."""
-
-    def __init__(self, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        self.folder, self.trained = folder, []
-        self.act: Act = lambda configuration, cell: outcome(cell)
-        make_dataset(folder / "data", 6, 16)
-        self.write(STUDY)
-
-        def train(bench: Bench, configuration: Configuration, cell: Cell, watch: Any) -> Trained:
-            self.trained.append((configuration.label, *cell.turn))
-            return Trained(self.act(configuration, cell))
-
-        monkeypatch.setattr(Bench, "plan", lambda bench, settings: KNOWN)
-        monkeypatch.setattr(Bench, "try_out", lambda bench, configurations: None)
-        monkeypatch.setattr(Bench, "environment", MACHINE)
-        monkeypatch.setattr(Bench, "train", train)
-
-    def write(self, text: str) -> None:
-        (self.folder / "study.toml").write_text(text, encoding="utf-8")
-
-    def run(self, **options: Any) -> dict[str, Any]:
-        self.trained = []
-        task = StudyTask(self.folder / "study.toml", self.folder / "out", **options)
-        return run_study(task)
-
 
 @pytest.fixture
 def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    return Lab(tmp_path, monkeypatch)
-
-
-def statuses(results: dict[str, Any]) -> list[str]:
-    return [run["status"] for run in results["runs"]]
+    return Lab(tmp_path, monkeypatch, STUDY)
 
 
 def test_every_cell_is_run_once_turn_by_turn(lab: Lab) -> None:

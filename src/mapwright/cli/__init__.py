@@ -4,8 +4,8 @@ from mapwright.cli import data, maps, models, studies, tasks
 from mapwright.cli.app import main as main
 
 _ORDER = (
-    "init", "check", "explore", "plan", "train", "evaluate", "predict", "export", "report", "run",
-    "area", "experiment", "tune", "demo", "generate",
+    "init", "check", "explore", "plan", "train", "evaluate", "audit", "predict", "export", "report",
+    "run", "area", "experiment", "tune", "demo", "generate",
 )  # fmt: skip
 
 main.commands = {name: main.commands[name] for name in _ORDER}

@@ -39,6 +39,9 @@ set_option = click.option(
     metavar="KEY=VALUE",
     help="Set a value of the plan by hand, such as steps=200 or augmentation.zoom=1.",
 )
+tensorboard_option = click.option(
+    "--tensorboard", is_flag=True, help="Also write the log for TensorBoard."
+)
 tta_option = click.option(
     "--tta",
     type=click.Choice(["none", "flips", "d4"]),

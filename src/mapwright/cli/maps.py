@@ -155,6 +155,8 @@ def _write_table(
 )
 @click.option("--squeeze", is_flag=True, help="One tile at a time; its mask is (rows, columns).")
 @click.option("--presence", is_flag=True, help="Also give how likely a tile holds any object.")
+@click.option("--border", is_flag=True, help="Also give how likely objects touch at a pixel.")
+@click.option("--objects", is_flag=True, help="Give all that makes the same objects.")
 @click.option("--fold", type=int, metavar="N", help="Only this fold, from 1.  [default: all]")
 @click.option("--data", type=FOLDER, metavar="DIR", help="Real images to prove it on.")
 @click.option("--max-mb", type=float, help="Largest size in megabytes, or no file is written.")

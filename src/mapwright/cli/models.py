@@ -1,4 +1,4 @@
-"""Commands that make and judge models: train, evaluate, report."""
+"""Commands that make and judge models: train, evaluate, audit, report."""
 
 from __future__ import annotations
 
@@ -17,6 +17,7 @@ from mapwright.cli.app import (
     process_start,
     set_option,
     show,
+    tensorboard_option,
     tta_option,
 )
 
@@ -29,6 +30,14 @@ from mapwright.cli.app import (
 @click.option("--from", "parent", type=FOLDER, metavar="MODEL", help="Start from another model.")
 @click.option("--splits", type=FOLDER, metavar="FILE", help="Use a splits.json of another run.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted training stands.")
+@click.option(
+    "--plan",
+    "plan_file",
+    type=FOLDER,
+    metavar="FILE",
+    help="Settings from a file, such as best.toml of a study; --set wins over them.",
+)
+@tensorboard_option
 @set_option
 @dataset_option
 @json_option
@@ -40,11 +49,17 @@ def train(
     parent: Path | None,
     splits: Path | None,
     resume: bool,
+    plan_file: Path | None,
+    tensorboard: bool,
     pairs: tuple[str, ...],
     spec_file: Path | None,
     as_json: bool,
 ) -> None:
     r"""Train a model on FOLDER and score it on images that it did not learn from.
+
+    The log of the training is RUN/progress.csv. With --tensorboard it is also in RUN/tensorboard,
+    each fold a run of its own, with the plan and the final scores beside them:
+    `tensorboard --logdir runs` shows all trainings under runs, as they go on.
 
     \b
     Example:  mapwright train roofs/ -o runs/roofs --folds 5 --budget 30m
@@ -52,19 +67,22 @@ def train(
     began = process_start()
     dataset = open_data(folder, spec_file, quiet=as_json)
     from mapwright.apply import load
-    from mapwright.data.settings import parse_settings
+    from mapwright.data.settings import parse_settings, read_settings
     from mapwright.report.tables import history_text, scores_table
     from mapwright.run import Options, train_on
     from mapwright.training.budget import parse_seconds
 
+    settings, start = read_settings(plan_file, parse_settings(pairs))
+    first = parent or start
     options = Options(
         folds=folds,
         budget=parse_seconds(budget) if budget else None,
-        settings=parse_settings(pairs),
-        parent=load(parent) if parent else None,
+        settings=settings,
+        parent=load(first) if first else None,
         resume=resume,
         began=began,
         splits=splits,
+        tensorboard=tensorboard,
     )
     run = train_on(dataset, out, options)
     plain = {"run": str(run.folder), "scores": run.scores and run.scores.plain()}
@@ -137,6 +155,52 @@ def _verify(scores: Any, maps: Any) -> None:
     click.echo(agreement.text, err=True)
     if not agreement.agrees:
         sys.exit(1)
+
+
+@main.command()
+@click.argument("run", type=FOLDER)
+@click.option("--data", type=FOLDER, help="The data folder, if it has moved since.")
+@click.option("-o", "--out", type=FOLDER, help="Folder for the files.  [default: RUN]")
+@click.option(
+    "--top",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="How many masks the page shows and the terminal lists.",
+)
+@click.option("--block", type=int, metavar="PX", help="Judge scenes in blocks of this side.")
+@click.option("--excluded", is_flag=True, help="Also judge images that dataset.toml leaves out.")
+@tta_option
+@dataset_option
+@json_option
+def audit(
+    run: Path,
+    data: Path | None,
+    out: Path | None,
+    top: int,
+    spec_file: Path | None,
+    as_json: bool,
+    **options: Any,
+) -> None:
+    r"""Rank the masks of RUN's data by how wrong they seem; audit.html shows, audit.csv lists them.
+
+    Every mask is held against members of the model that did not learn from it, so RUN should have
+    folds; images that all members learnt from are listed as not audited. Ten or more images of up
+    to 1024 pixels are judged whole; of fewer or larger ones, blocks of about 256 pixels.
+
+    \b
+    Example:  mapwright audit runs/roofs
+              mapwright audit runs/land --data scenes/ --block 512 --top 50
+    """
+    from mapwright.report.auditing.page import PAGE, TABLE, folder_of
+    from mapwright.report.auditing.page import audit as run_audit
+    from mapwright.report.auditing.table import audit_table
+
+    found = run_audit(run, data, out=out, top=top, dataset_file=spec_file, **options)
+    show(found.plain(), audit_table(found, top), as_json)
+    if not as_json:
+        folder = folder_of(run, out)
+        click.echo(f"written to {folder / PAGE} and {folder / TABLE}")
 
 
 @main.command()

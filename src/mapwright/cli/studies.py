@@ -6,7 +6,15 @@ from pathlib import Path
 
 import click
 
-from mapwright.cli.app import FOLDER, dataset_option, json_option, main, process_start, show
+from mapwright.cli.app import (
+    FOLDER,
+    dataset_option,
+    json_option,
+    main,
+    process_start,
+    show,
+    tensorboard_option,
+)
 
 storage_option = click.option(
     "--storage",
@@ -22,6 +30,8 @@ storage_option = click.option(
 @click.option("--data", type=FOLDER, help="The data folder.  [default: as the study says]")
 @click.option("--budget", metavar="TIME", help="Time for all trainings; wins over the study's.")
 @click.option("--retry", is_flag=True, help="Run trainings again that had failed.")
+@click.option("--dry-run", is_flag=True, help="Measure, say how long it will take, write nothing.")
+@tensorboard_option
 @storage_option
 @dataset_option
 @json_option
@@ -31,6 +41,8 @@ def experiment(
     data: Path | None,
     budget: str | None,
     retry: bool,
+    dry_run: bool,
+    tensorboard: bool,
     storage: str | None,
     spec_file: Path | None,
     as_json: bool,
@@ -54,19 +66,35 @@ def experiment(
       encoder = ["resnet18", "resnet34"]
       augmentation.rotate = [0.0, 0.5]
       start = ["random", "runs/generated/model.safetensors"]
+      [[rungs]]                         stages: the best 5 after 3 folds of 1 seed go on
+      seeds = 1
+      folds = 3
+      keep = 5
+
+    \b
+    Instead of factors, [optimism] compares ways to divide the data: what each promised, and what
+    ground that lay apart then showed of the same trainings.
+      [optimism]
+      splits = ["tiles", "block"]       random tiles; blocks with a buffer; or whole scenes
+      tile = 128
+      block = 512
+      buffer = 64
+      apart = "scene"                   or block: what is neither learnt from nor validated on
 
     Finished trainings are kept in OUT and never run again: after an interruption, or with more
     seeds, repeats or values in STUDY, the same command goes on. Give it on several machines that
     share OUT, and they share the work; what a process that died was at work on is taken over, on
-    the same machine at once, else after two minutes.
+    the same machine at once, else after two minutes. OUT/best.toml holds the settings that did
+    best; `mapwright train --plan OUT/best.toml` takes them.
 
     \b
     Example:  mapwright experiment roofs-study.toml --data roofs/ --budget 2h
     """
     began = process_start()
     from mapwright.experiment.conduct import StudyTask, run_study
+    from mapwright.experiment.forecast import forecast_study
     from mapwright.experiment.spec import read_study
-    from mapwright.experiment.tables import study_table
+    from mapwright.experiment.tables import forecast_table, study_table
     from mapwright.training.budget import parse_seconds
 
     folder = out or Path("studies") / read_study(study).name
@@ -79,7 +107,12 @@ def experiment(
         budget=parse_seconds(budget) if budget else None,
         retry=retry,
         began=began,
+        tensorboard=tensorboard,
     )
+    if dry_run:
+        forecast = forecast_study(task)
+        show(forecast.plain(), forecast_table(forecast), as_json)
+        return
     results = run_study(task)
     show(results, study_table(results), as_json)
     if not as_json:

@@ -12,6 +12,7 @@ from mapwright.cli.app import (
     process_start,
     say,
     set_option,
+    tensorboard_option,
 )
 
 
@@ -21,9 +22,16 @@ from mapwright.cli.app import (
 @click.option("-o", "--out", type=FOLDER, required=True, help="The run folder.")
 @click.option("--budget", metavar="TIME", help="Time for all of it, such as 60m or 2h.")
 @click.option("--resume", is_flag=True, help="Go on where an interrupted run stands.")
+@tensorboard_option
 @set_option
 def run(
-    recipe: str, data: Path, out: Path, budget: str | None, resume: bool, pairs: tuple[str, ...]
+    recipe: str,
+    data: Path,
+    out: Path,
+    budget: str | None,
+    resume: bool,
+    tensorboard: bool,
+    pairs: tuple[str, ...],
 ) -> None:
     r"""Do a whole task: check, train, score, predict, report. RECIPE is a name or a .toml file.
 
@@ -43,6 +51,7 @@ def run(
         budget=parse_seconds(budget) if budget else None,
         settings=parse_settings(pairs),
         resume=resume,
+        tensorboard=tensorboard,
     )
     for part in run_recipe(task):
         say(part)
@@ -64,26 +73,35 @@ def demo(out: Path, steps: int | None) -> None:
 
 
 @main.command()
-@click.argument("kind", type=click.Choice(["settlements", "landcover", "ships"]))
+@click.argument("kind", type=click.Choice(["settlements", "clouds", "landcover", "ships"]))
 @click.option("-o", "--out", type=FOLDER, required=True, help="A new or empty folder.")
 @click.option("--images", type=int, default=None, help="How many.  [default: 24, 6 or 48]")
 @click.option("--size", type=int, default=None, help="Their side, in pixels.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Other seeds, other images.")
 @click.option("--labels", type=FOLDER, metavar="DIR", help="landcover: rasters to make scenes for.")
+@click.option("--test", type=int, default=0, metavar="N", help="ships: N more without a mask.")
 def generate(
-    kind: str, out: Path, images: int | None, size: int | None, seed: int, labels: Path | None
+    kind: str,
+    out: Path,
+    images: int | None,
+    size: int | None,
+    seed: int,
+    labels: Path | None,
+    test: int,
 ) -> None:
     r"""Make up images whose truth is known to the pixel, to try things on; nothing in them is real.
 
     \b
     settlements   aerial tiles with roofs
+    clouds        satellite tiles of red, green, blue and near infrared, with clouds
     landcover     Sentinel-2 scenes of six classes, to train and to validate on
     ships         seas as in the Airbus Ship Detection Challenge, with run-length masks
 
     \b
     Example:  mapwright generate landcover -o scenes
-              mapwright generate ships -o ships --images 2000
+              mapwright generate ships -o ships --images 2000 --test 200
     """
     from mapwright.demo.generate import generate as make
 
-    click.echo(make(kind, out, images=images, size=size, seed=seed, labels=labels))
+    made = make(kind, out, images=images, size=size, seed=seed, labels=labels, test=test)
+    click.echo(made)

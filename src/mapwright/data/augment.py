@@ -24,14 +24,14 @@ def augment(
 
     Args:
         image: (N, C, S, S) float32 file values, NaN where invalid.
-        mask: (N, S, S) int64 class indices or `IGNORE`.
+        mask: (N, S, S) int64 class indices or `IGNORE`; or (N, L, S, S), several such maps.
         patch: Side of the tiles, in pixels; even, and of the same parity as S.
         how: How strongly.
         std: (C,) standard deviation per band, in file values.
         rng: On the CPU, so that every device gets the same draws.
 
     Returns:
-        (N, C, patch, patch) float32 and (N, patch, patch) int64.
+        (N, C, patch, patch) float32, and (N, patch, patch) or (N, L, patch, patch) int64.
     """
     grid = _grid(_draw_maps(len(image), how, rng), patch, image.shape[-1]).to(image)
     image, mask = warp(image, mask, grid)
@@ -74,10 +74,12 @@ def warp(image: Tensor, mask: Tensor, grid: Tensor) -> tuple[Tensor, Tensor]:
     values = sample(filled, grid, mode="bilinear", align_corners=False)
     warped = torch.where(share > 0.5, values / share.clamp(min=1e-6), torch.nan)
     # shifted by one, so that outside the source, where sampling gives 0, means `IGNORE`
-    shifted = torch.where(mask == IGNORE, 0, mask + 1).unsqueeze(1).float()
-    labels = sample(shifted, grid, mode="nearest", align_corners=False)[:, 0].round().long() - 1
-    unknown = (labels < 0) | torch.isnan(warped).any(dim=1)
-    return warped, torch.where(unknown, IGNORE, labels)
+    maps = mask if mask.dim() == 4 else mask.unsqueeze(1)
+    shifted = torch.where(maps == IGNORE, 0, maps + 1).float()
+    labels = sample(shifted, grid, mode="nearest", align_corners=False).round().long() - 1
+    unknown = (labels < 0) | torch.isnan(warped).any(dim=1, keepdim=True)
+    whole = torch.where(unknown, IGNORE, labels)
+    return warped, whole if mask.dim() == 4 else whole[:, 0]
 
 
 def radiometry(image: Tensor, how: Augmentation, std: Tensor, rng: torch.Generator) -> Tensor:

@@ -139,6 +139,12 @@ class Dataset:
         split = self.spec.split.model_copy(update={"groups": None})
         return replace(self, spec=self.spec.model_copy(update={"split": split}))
 
+    def with_groups(self, sets: Sequence[Sequence[str]]) -> Dataset:
+        """The same data set, whose split keeps each of these sets of stems on one side as well."""
+        joined = _merged((*self.split.together, *sets))
+        split = self.spec.split.model_copy(update={"together": joined, "groups": None})
+        return replace(self, spec=self.spec.model_copy(update={"split": split}))
+
     @cached_property
     def grouping(self) -> Grouping:
         """Which images stand together."""
@@ -261,23 +267,38 @@ class Dataset:
     def read_mask(self, item: Item, window: Window | None = None) -> ClassIndex:
         """The mask of an item as (H, W) uint8 class indices; `IGNORE` outside of it."""
         assert item.mask is not None, f"{item.stem} has no mask"
-        height, width = self.size(item)
-        wanted = window or Window(0, 0, height, width)
-        inside = wanted.clip(height, width)
-        whole = np.full((wanted.height, wanted.width), IGNORE, np.uint8)
-        if not (inside.height and inside.width):
-            return whole
-        offset = item.window[:2] if item.window else (0, 0)
-        values = self._masks.read(item.scene, item.mask, self.info(item), inside.moved(*offset))
-        place = inside.moved(-wanted.row, -wanted.col)
-        whole[place.slices] = self.spec.decode(values, item.mask)
+        size, inside, place = self._inside(item, window)
+        whole = np.full(size, IGNORE, np.uint8)
+        if inside.height * inside.width:
+            values = self._masks.read(item.scene, item.mask, self.info(item), inside)
+            whole[place.slices] = self.spec.decode(values, item.mask)
         return whole
 
-    def read_instances(self, item: Item) -> InstanceMap | None:
-        """The objects of an item, told apart; None where its masks don't tell them."""
+    def read_instances(self, item: Item, window: Window | None = None) -> InstanceMap | None:
+        """The objects of an item, told apart; None where its masks don't tell them.
+
+        Args:
+            item: Which; it must have a mask.
+            window: A part of it; None = all of it. Outside of the item no object is.
+        """
         assert item.mask is not None, f"{item.stem} has no mask"
-        window = item.window or Window(0, 0, *self.size(item))
-        return self._masks.instances(item.scene, item.mask, self.info(item), window)
+        size, inside, place = self._inside(item, window)
+        whole = np.zeros(size, np.int32)
+        if not inside.height * inside.width:
+            return InstanceMap(whole, ())
+        found = self._masks.instances(item.scene, item.mask, self.info(item), inside)
+        if found is None:
+            return None
+        whole[place.slices] = found.ids
+        return InstanceMap(whole, found.classes)
+
+    def _inside(self, item: Item, window: Window | None) -> tuple[tuple[int, int], Window, Window]:
+        """Height and width of a window; what of it lies in the item, in the image and in itself."""
+        wanted = window or Window(0, 0, *self.size(item))
+        inside = wanted.clip(*self.size(item))
+        offset = item.window[:2] if item.window else (0, 0)
+        place = inside.moved(-wanted.row, -wanted.col)
+        return (wanted.height, wanted.width), inside.moved(*offset), place
 
     def mask_digest(self, item: Item) -> str:
         """SHA-256 of what the mask of an item is made from; an empty text without one."""

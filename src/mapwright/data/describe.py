@@ -77,7 +77,7 @@ def describe(root: Path) -> Description:
     images = {stem: path for stem, path in images.items() if path not in taken}
     name = root.resolve().name
     bands, alpha, nodata = _guess_bands(list(images.values()), reasons)
-    classes, mask = guess_masks(layout, list(masks.values()), name, reasons)
+    classes, mask = guess_masks(root, layout, list(masks.values()), name, reasons)
     alone = [stem for stem in images if stem not in masks] if masks else []
     if alone:
         shown = ", ".join(alone[:8]) + (", ..." if len(alone) > 8 else "")

@@ -15,10 +15,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mapwright.data.blocks import cut
+from mapwright.data.borders import touching
 from mapwright.data.config import Config
 from mapwright.data.dataset import Dataset, Item, Sample
+from mapwright.data.truth import listed_objects
 from mapwright.errors import DatasetError
 from mapwright.io.raster import ground_sampling_distance
+from mapwright.io.rle import InstanceIds
 from mapwright.progress import progress_bar
 from mapwright.types import Window
 
@@ -81,6 +84,8 @@ class Fingerprint(Config):
         valid_share: Share of pixels that hold a measurement.
         gsd: Median ground sampling distance in metres; None where images have no place.
         empty: Labelled images in which only the first class occurs: there is no object.
+        listed: Objects that are counted and that the masks tell apart.
+        touching: Those of them that touch another, or lie one pixel beside it.
     """
 
     bands: tuple[BandStats, ...]
@@ -90,6 +95,8 @@ class Fingerprint(Config):
     valid_share: float = 1.0
     gsd: float | None = None
     empty: int = 0
+    listed: int = 0
+    touching: int = 0
 
     @property
     def class_pixels(self) -> tuple[int, ...]:
@@ -124,6 +131,8 @@ class Record:
         areas: Areas of the connected patches of each class, in pixels.
         size: Height and width in pixels.
         gsd: Ground sampling distance in metres, or None.
+        listed: Objects that are counted and that the mask tells apart.
+        touching: Those of them that touch another; see `borders.touching`.
     """
 
     stem: str
@@ -138,6 +147,8 @@ class Record:
     areas: tuple[NDArray[np.int64], ...]
     size: tuple[int, int]
     gsd: float | None
+    listed: int = 0
+    touching: int = 0
 
     @property
     def empty(self) -> bool:
@@ -164,16 +175,28 @@ def _survey_one(dataset: Dataset, item: Item, keep: int) -> Record:
     """A large image is looked at part by part, so that memory does not grow with it."""
     height, width = dataset.size(item)
     gsd = ground_sampling_distance(dataset.geobox(item))
-    classes = len(dataset.spec.classes)
     if height * width <= _PART**2:
-        return look_at(item.stem, dataset.read(item), classes, gsd, keep)
+        return _survey_part(dataset, item, None, gsd, keep)
     windows = cut(height, width, _PART)
-    parts = [look_at(item.stem, dataset.read(item, w), classes, gsd, keep) for w in windows]
+    parts = [_survey_part(dataset, item, window, gsd, keep) for window in windows]
     return _join(parts, windows, (height, width), keep)
 
 
+def _survey_part(
+    dataset: Dataset, item: Item, window: Window | None, gsd: float | None, keep: int
+) -> Record:
+    counted, classes = dataset.spec.counted, len(dataset.spec.classes)
+    ids = None if counted is None else listed_objects(dataset, item, counted, window)
+    return look_at(item.stem, dataset.read(item, window), classes, gsd, keep, ids)
+
+
 def look_at(
-    stem: str, sample: Sample, classes: int, gsd: float | None, keep: int = _SAMPLE
+    stem: str,
+    sample: Sample,
+    classes: int,
+    gsd: float | None,
+    keep: int = _SAMPLE,
+    ids: InstanceIds | None = None,
 ) -> Record:
     """Statistics of one image; the mask may be all ignored.
 
@@ -183,6 +206,7 @@ def look_at(
         classes: Number of classes K.
         gsd: Ground sampling distance in metres, or None.
         keep: How many places of each class to remember.
+        ids: (H, W) the objects that are counted; None = nobody tells them apart.
     """
     valid = ~np.isnan(sample.image).any(axis=0)
     pixels = sample.image[:, valid].astype(np.float64)
@@ -204,6 +228,8 @@ def look_at(
         areas=tuple(_areas(sample.mask == k) for k in range(classes)),
         size=(sample.mask.shape[0], sample.mask.shape[1]),
         gsd=gsd,
+        listed=0 if ids is None else len(np.unique(ids[ids > 0])),
+        touching=0 if ids is None else touching(ids),
     )
 
 
@@ -234,6 +260,8 @@ def _join(
         areas=tuple(np.concatenate(of) for of in zip(*(p.areas for p in parts), strict=True)),
         size=size,
         gsd=parts[0].gsd,
+        listed=sum(part.listed for part in parts),
+        touching=sum(part.touching for part in parts),
     )
 
 
@@ -273,6 +301,8 @@ def merge(records: Sequence[Record], bands: Sequence[str], classes: Sequence[str
         valid_share=sum(record.count for record in records) / total,
         gsd=float(np.median(distances)) if distances else None,
         empty=sum(record.empty for record in records),
+        listed=sum(record.listed for record in records),
+        touching=sum(record.touching for record in records),
     )
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from scipy.ndimage import maximum_filter, minimum_filter
 
+from mapwright.data.guess_objects import PALETTE, guess_listed, singular, two_classes
 from mapwright.data.layouts import Layout, Reasons
 from mapwright.data.look import readable, spread
 from mapwright.data.masks import read_mask_values
@@ -24,31 +25,20 @@ _EDGE_SHARE = 0.9  # of the pixels between the extremes must lie on edges
 _ENOUGH_MASKS = 10  # to see how masks are kept
 _MAX_DISTINCT = 64  # more distinct values than this are no class codes
 
-PALETTE = (
-    "#4e79a7", "#f28e2b", "#59a14f", "#e15759", "#edc948", "#76b7b2",
-    "#b07aa1", "#9c755f", "#ff9da7", "#86bcb6", "#8cd17d", "#d37295",
-)  # fmt: skip
 _CATALOGUE = (
     {"name": "clear", "color": "#2b2f36"},
     {"name": "cloud", "color": "#ffffff"},
     {"name": "cloud shadow", "color": "#4e79a7"},
 )
-_BACKGROUND, _FOREGROUND = "#2b2f36", "#ff5a36"
 
 
 def guess_masks(
-    layout: Layout, paths: Sequence[Path], name: str, reasons: Reasons
+    root: Path, layout: Layout, paths: Sequence[Path], name: str, reasons: Reasons
 ) -> tuple[list[dict[str, Any]], dict[str, Any]]:
     """Class table and [mask] table."""
     if layout.source == "file":
         return _guess_classes(layout, paths, name, reasons)
-    positive = _singular(name)
-    reasons["classes"] = f"inside and outside of an object; {positive!r} is named after the folder"
-    classes = _two_classes(0, 1, positive)
-    if layout.source.startswith("rle:"):
-        classes[1]["objects"] = True
-        reasons["classes"] += "; a row of the table is an object, so objects are counted"
-    return classes, {"source": layout.source}
+    return guess_listed(root, layout, name, reasons), {"source": layout.source}
 
 
 @dataclass
@@ -95,7 +85,7 @@ def _guess_classes(
         return _guess_colors(spread(paths), reasons)
     found = _mask_values(spread(paths))
     values = sorted(found.counts)
-    positive = _singular(name)
+    positive = singular(name)
     if found.soft:
         low, high = values[0], values[-1]
         middle = (low + high + 1) // 2
@@ -104,7 +94,7 @@ def _guess_classes(
             f"{high}, the rest soft edges: a value >= {middle} is {positive}"
         )
         reasons["classes"] = f"two classes; {positive!r} is named after the folder"
-        return _two_classes(low, high, positive), {"threshold": float(middle)}
+        return two_classes(low, high, positive), {"threshold": float(middle)}
     reasons["classes"] = f"mask values found: {_listed(found.counts)}"
     if len(values) > _MAX_DISTINCT:
         raise DatasetError(
@@ -117,7 +107,7 @@ def _guess_classes(
     kept = [value for value in values if value not in ignore]
     if len(kept) == 2 and kept[0] == 0:
         reasons["classes"] += f"; {positive!r} is named after the folder"
-        return _two_classes(kept[0], kept[1], positive), {"ignore": ignore}
+        return two_classes(kept[0], kept[1], positive), {"ignore": ignore}
     return _many_classes(kept), {"ignore": ignore}
 
 
@@ -236,13 +226,6 @@ def _guess_ignore(counts: Counter[int], nodata: float | None, reasons: Reasons) 
     return []
 
 
-def _two_classes(low: int, high: int, positive: str) -> list[dict[str, Any]]:
-    return [
-        {"name": "background", "values": [low], "color": _BACKGROUND},
-        {"name": positive, "values": [high], "color": _FOREGROUND},
-    ]
-
-
 def _many_classes(values: Sequence[int]) -> list[dict[str, Any]]:
     if len(values) < 2:
         raise DatasetError(
@@ -254,14 +237,6 @@ def _many_classes(values: Sequence[int]) -> list[dict[str, Any]]:
         {"name": f"class {v}", "values": [v], "color": PALETTE[i % len(PALETTE)]}
         for i, v in enumerate(values)
     ]
-
-
-def _singular(name: str) -> str:
-    """The positive class after the folder: `roofs` -> `roof`."""
-    word = name.lower().replace("_", " ").strip()
-    word = word[:-1] if word.endswith("s") and not word.endswith("ss") else word
-    unfit = {"data", "dataset", "train", "training", "image", "background", ""}
-    return "foreground" if word in unfit or not word[0].isalpha() else word
 
 
 def _listed(counts: Counter[int]) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 
 from mapwright.data.grouping import MAX_DEPTH, Group, find_groups
 from mapwright.errors import DatasetError, ImageFileError
+from mapwright.io.coco import CocoInstances, looks_like_coco
 from mapwright.io.polygons import SUFFIXES as VECTOR_SUFFIXES
 from mapwright.io.raster import SUFFIXES, RasterInfo, inspect
 
@@ -81,7 +82,7 @@ def find_layout(root: Path) -> tuple[Layout, Reasons]:
         if a is not b and a.files.keys() & b.files.keys() and (evidence := _mask_evidence(a, b)) > 0
     ]
     if not pairs:
-        if found := _with_polygons(root, groups):
+        if found := _with_coco(root, groups) or _with_polygons(root, groups):
             return found
         raise _no_masks(root, groups)
     best = max(pairs, key=lambda pair: (pair.shared, pair.one_side, pair.evidence))
@@ -151,9 +152,13 @@ def _reasons(pairs: Sequence[_Pair]) -> Reasons:
 
 
 def _with_table(root: Path, groups: Sequence[Group]) -> tuple[Layout, Reasons] | None:
-    """A table of run lengths, the largest if there are several, and the images that it names."""
+    """A table of run lengths and the images that it names.
+
+    Of several the largest, and one that is called a submission last: that is no truth.
+    """
     tables = _files(root, frozenset({".csv"}))
-    for table in sorted(tables, key=lambda path: path.stat().st_size, reverse=True):
+    order = {path: ("submission" in path.name.lower(), -path.stat().st_size) for path in tables}
+    for table in sorted(tables, key=lambda path: order[path]):
         name = _first_image(table)
         images = next((group for group in groups if name in group.files), None)
         if images is None:
@@ -177,9 +182,34 @@ def _first_image(table: Path) -> str | None:
     return Path(first[header.index("imageid")]).stem
 
 
+def _with_coco(root: Path, groups: Sequence[Group]) -> tuple[Layout, Reasons] | None:
+    """A COCO file and the images that it names; of several the one that names the most."""
+    files = {
+        path: CocoInstances.open(path).entries.keys()
+        for path in _files(root, frozenset({".json"}))
+        if looks_like_coco(path)
+    }
+    found = [
+        (len(stems & images.files.keys()), path, images)
+        for path, stems in files.items()
+        for images in groups
+    ]
+    shared, path, images = max(found, key=lambda entry: entry[0], default=(0, root, groups[0]))
+    if not shared:
+        return None
+    relative = path.relative_to(root).as_posix()
+    reason = f"{relative} is a COCO file; {shared} of its images are there"
+    if others := [other.relative_to(root).as_posix() for other in files if other != path]:
+        reason += f"; not used, as masks come from one file: {', '.join(others[:4])}"
+    return Layout(images.pattern, None, source=f"coco:{relative}"), {
+        "images": f"{len(images.files)} files",
+        "mask.source": reason,
+    }
+
+
 def _with_polygons(root: Path, groups: Sequence[Group]) -> tuple[Layout, Reasons] | None:
     """Vector files: one for each image, or a single one for all."""
-    vectors = _files(root, VECTOR_SUFFIXES)
+    vectors = [path for path in _files(root, VECTOR_SUFFIXES) if _may_hold_polygons(path)]
     images = max(groups, key=lambda group: len(group.files))
     folders = {(path.parent, path.suffix) for path in vectors}
     for folder, suffix in sorted(folders):
@@ -197,6 +227,11 @@ def _with_polygons(root: Path, groups: Sequence[Group]) -> tuple[Layout, Reasons
         "images": f"{len(images.files)} files",
         "masks": "the only vector file: its polygons are drawn on every image",
     }
+
+
+def _may_hold_polygons(path: Path) -> bool:
+    """By its ending; of plain JSON only what speaks of features, since JSON can be anything."""
+    return path.suffix.lower() != ".json" or b'"Feature' in path.read_bytes()
 
 
 def _files(root: Path, suffixes: frozenset[str]) -> list[Path]:

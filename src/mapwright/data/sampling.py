@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mapwright.data.fingerprint import Fingerprint
+from mapwright.errors import SettingError
 
 _EMPTY = 0.5  # of the images are without object, or
 _SPARSE = 0.002  # of the pixels are on objects: mostly empty
@@ -20,6 +21,7 @@ _HARD = 0.5  # of these: so that a place that is labelled wrongly can't take the
 _GATE = 0.2  # of the loss; it must not lead, for what it sees of a tile is coarse
 _RARE = 0.05  # of the pixels; a class with less is rare
 _RARE_TILES = 0.33  # of the tiles are drawn around classes then, as in nnU-Net
+_SMALL, _MEDIUM = 300, 2000  # pixels of an object: up to where a border is 1 and 2 pixels wide
 
 
 class Choice(NamedTuple):
@@ -57,6 +59,47 @@ def choices(fingerprint: Fingerprint, given: Mapping[str, Any]) -> list[Choice]:
     how = how_empty(fingerprint)
     room = max(0.0, 1 - float(given.get("empty", 0)))  # what is left for tiles around classes
     return _for_objects(fingerprint, how, room) if how else _as_usual(fingerprint, room)
+
+
+def border_choice(fingerprint: Fingerprint, counted: bool) -> Choice:
+    """Whether the network learns where objects touch; see `mapwright.data.borders`.
+
+    Args:
+        fingerprint: Statistics of the images.
+        counted: Whether the objects of a class are counted.
+    """
+    listed, near = fingerprint.listed, fingerprint.touching
+    if not counted:
+        return Choice("border", 0, "no objects are counted, so none need be told apart")
+    if not listed:
+        return Choice("border", 0, "the masks don't tell objects apart that touch")
+    if not near:
+        return Choice("border", 0, f"none of {listed:,} objects touches another")
+    size = _usual_size(fingerprint)
+    width = 1 if size < _SMALL else 2 if size < _MEDIUM else 3
+    return Choice(
+        "border",
+        width,
+        f"{near:,} of {listed:,} objects ({near / listed:.1%}) touch another or lie one pixel "
+        "beside it: the network also learns the border between them, as wide as suits objects of "
+        f"{size:.0f} pixels",
+    )
+
+
+def require_listed(border: int, fingerprint: Fingerprint) -> None:
+    """Check that borders can be learnt.
+
+    Raises:
+        SettingError: They are asked for, and nobody says where one object ends.
+    """
+    if border and not fingerprint.listed:
+        raise SettingError(
+            f"border is {border}, and the masks don't tell objects apart that touch",
+            where="settings",
+            expected="border = 0, or a table of run lengths, a COCO file or polygons whose objects "
+            "are counted",
+            fix="leave border out, or set `objects` of a class in dataset.toml",
+        )
 
 
 def _for_objects(fingerprint: Fingerprint, how: str, room: float) -> list[Choice]:

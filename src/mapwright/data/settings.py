@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from pathlib import Path
 from typing import Any
 
 import tomlkit
 
+from mapwright.data.config import read_toml
 from mapwright.errors import SettingError
 
 
@@ -34,6 +37,39 @@ def parse_settings(pairs: tuple[str, ...]) -> dict[str, Any]:
                 )
         inner[last] = _value(text.strip())
     return settings
+
+
+def read_settings(
+    path: Path | None, given: Mapping[str, Any]
+) -> tuple[dict[str, Any], Path | None]:
+    """Settings from a file, such as the `best.toml` of a study.
+
+    Args:
+        path: The file; None = there is none.
+        given: Settings that win over those of the file, nested.
+
+    Returns:
+        The settings, and the model to start from where the file names one as `start`.
+
+    Raises:
+        SettingError: The file can't be read.
+    """
+    settings = read_toml(path) if path else {}
+    start = settings.pop("start", None)
+    merged = _over(settings, given)
+    return merged, Path(start) if start is not None else None
+
+
+def _over(below: Mapping[str, Any], above: Mapping[str, Any]) -> dict[str, Any]:
+    """Nested tables, one laid over the other."""
+    merged = dict(below)
+    for name, value in above.items():
+        under = merged.get(name)
+        if isinstance(under, Mapping) and isinstance(value, Mapping):
+            merged[name] = _over(under, value)
+        else:
+            merged[name] = value
+    return merged
 
 
 def _value(text: str) -> Any:

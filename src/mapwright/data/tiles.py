@@ -14,9 +14,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mapwright.data.borders import Borders
 from mapwright.data.dataset import Dataset, Item, Sample
 from mapwright.data.hard import HardTiles
-from mapwright.types import Window
+from mapwright.types import IGNORE, Window
 
 
 @dataclass(frozen=True)
@@ -27,11 +28,22 @@ class Batch:
         image: (N, C, S, S) float32 file values, NaN where invalid.
         mask: (N, S, S) int64 class indices or `IGNORE`.
         places: Stem and window of each source, for messages.
+        border: (N, S, S) int64, 1 where objects touch, else 0, `IGNORE` where the mask is; None
+            where borders are not learnt.
     """
 
     image: Tensor
     mask: Tensor
     places: tuple[tuple[str, Window], ...]
+    border: Tensor | None = None
+
+    @property
+    def labels(self) -> Tensor:
+        """(N, L, S, S) int64, all that is to be learnt: the mask, then the border if there is one.
+
+        What varies them together can't move one against the other.
+        """
+        return torch.stack([self.mask, *([] if self.border is None else [self.border])], dim=1)
 
 
 class SampleCache:
@@ -47,6 +59,7 @@ class SampleCache:
     def __init__(self, dataset: Dataset, limit: int) -> None:
         self._dataset, self._limit, self._used = dataset, limit, 0
         self._samples: dict[str, Sample] = {}
+        self._borders: dict[tuple[int, int], Borders] = {}
 
     def read(self, item: Item, window: Window | None = None) -> Sample:
         """An item, or a part of it; what lies outside is invalid and unlabelled."""
@@ -57,6 +70,11 @@ class SampleCache:
         if sample is None:
             return self._dataset.read(item, window)
         return sample.cut(window) if window else sample
+
+    def borders(self, index: int, width: int) -> Borders:
+        """Where objects of a class touch; what was found is kept for the next who asks."""
+        fresh = Borders(self._dataset, index, width)
+        return self._borders.setdefault((index, width), fresh)
 
     def _fits(self, item: Item) -> bool:
         height, width = self._dataset.size(item)
@@ -83,6 +101,7 @@ class TrainingTiles:
             `empty` comes from the other images then. 0 = images as they come.
         mining: Share of the `empty` tiles that are drawn from the hard tiles.
         bare: Numbers of the images without object.
+        borders: Where objects touch; None = that is not learnt.
     """
 
     def __init__(
@@ -100,8 +119,9 @@ class TrainingTiles:
         empty: float = 0.0,
         mining: float = 0.0,
         bare: Sequence[int] = (),
+        borders: Borders | None = None,
     ) -> None:
-        self._rare, self._empty, self._mining = rare, empty, mining
+        self._rare, self._empty, self._mining, self._borders = rare, empty, mining, borders
         held = [[(k, there) for k, there in enumerate(of) if len(there)] for of in places]
         self._classes = [holders for holders in held if holders]
         self._cache, self._items, self._sizes = cache, items, sizes
@@ -124,11 +144,22 @@ class TrainingTiles:
         rng = np.random.default_rng([self._seed, step])
         places = [self._place(rng, hard or HardTiles()) for _ in range(self._batch)]
         samples = [self._cache.read(item, window) for item, window in places]
+        masks = np.stack([sample.mask for sample in samples])
         return Batch(
             torch.from_numpy(np.stack([sample.image for sample in samples])),
-            torch.from_numpy(np.stack([sample.mask for sample in samples]).astype(np.int64)),
+            torch.from_numpy(masks.astype(np.int64)),
             tuple((item.stem, window) for item, window in places),
+            self._border(places, masks),
         )
+
+    def _border(
+        self, places: Sequence[tuple[Item, Window]], masks: NDArray[np.uint8]
+    ) -> Tensor | None:
+        """Where objects touch, as far as anything is known there."""
+        if self._borders is None:
+            return None
+        found = np.stack([self._borders.read(item, window) for item, window in places])
+        return torch.from_numpy(np.where(masks == IGNORE, IGNORE, found).astype(np.int64))
 
     def _place(self, rng: np.random.Generator, hard: HardTiles) -> tuple[Item, Window]:
         """An image and a window in it: of a kind that is drawn by its share."""

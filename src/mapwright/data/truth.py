@@ -9,7 +9,7 @@ from mapwright.data.dataset import Dataset, Item
 from mapwright.data.spec import DatasetSpec
 from mapwright.io.instances import UNCLEAR, InstanceMap
 from mapwright.io.rle import InstanceIds
-from mapwright.types import IGNORE, ClassIndex
+from mapwright.types import IGNORE, ClassIndex, Window
 
 _EIGHT = np.ones((3, 3), bool)
 
@@ -30,14 +30,33 @@ def true_objects(dataset: Dataset, item: Item, index: int) -> InstanceIds:
         nothing.
     """
     labels = dataset.read_mask(item)
-    listed = dataset.read_instances(item)
-    if listed is None:
+    ids = listed_objects(dataset, item, index)
+    if ids is None:
         ids = np.zeros(labels.shape, np.int32)
         ndimage.label(labels == index, _EIGHT, output=ids)
-    else:
-        ids = _of_class(listed, labels, dataset.spec, index)
     ids[labels == IGNORE] = UNCLEAR
     return ids
+
+
+def listed_objects(
+    dataset: Dataset, item: Item, index: int, window: Window | None = None
+) -> InstanceIds | None:
+    """The objects of a class, told apart; None where the masks don't list objects.
+
+    Args:
+        dataset: Reads the masks.
+        item: An image with a mask, or a part of one, which cuts objects off.
+        index: The class.
+        window: A part of the item; None = all of it.
+
+    Returns:
+        (H, W) int32: 0 where no object of the class is, another number on each; the same object
+        may have another number in another window.
+    """
+    listed = dataset.read_instances(item, window)
+    if listed is None:
+        return None
+    return _of_class(listed, dataset.read_mask(item, window), dataset.spec, index)
 
 
 def truth_words(spec: DatasetSpec) -> str:

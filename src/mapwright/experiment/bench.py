@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import re
 import shutil
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -15,20 +17,22 @@ from mapwright.apply import load
 from mapwright.bundle import Bundle, require_bundle
 from mapwright.data.dataset import Dataset
 from mapwright.data.fingerprint import Record, survey
-from mapwright.data.splits import Splits
+from mapwright.data.splits import Fold, Splits
 from mapwright.data.tiles import SampleCache
 from mapwright.errors import MapwrightError
 from mapwright.evaluation import ancestry_note
-from mapwright.experiment.design import Cell, Configuration
+from mapwright.experiment.design import SPLIT, Cell, Configuration
 from mapwright.experiment.keys import BUILT, START, flatten, nest
+from mapwright.experiment.measure import measures
 from mapwright.experiment.outcome import Outcome, Status
 from mapwright.hardware import describe_environment, detect_hardware
-from mapwright.plan import PlanWithReasons
+from mapwright.plan import Plan, PlanWithReasons
 from mapwright.predict.model import Model
 from mapwright.story import Options, Story, open_cache
 from mapwright.tally import Tally
-from mapwright.training.fit import Job
+from mapwright.training.fit import Job, Speed
 from mapwright.training.state import Rows
+from mapwright.training.tensorboard import Board
 
 _THRESHOLD = 0.5  # of two classes; tuning one on the images that score would flatter
 _ROOM = 2**26  # pixels held out by a cell; of more, truth and prediction are not kept as pictures
@@ -67,16 +71,25 @@ class Bench:
 
     Args:
         dataset: The data.
-        splits: Its divisions, one for each repeat.
+        splits: Its divisions, one for each repeat; of a study of splits as `draw_ground` gives
+            them.
         seconds: Time of a cell instead of steps.
         work: A folder for files on the way.
+        boards: A folder for event files of TensorBoard; None = none are written.
+        kinds: Of a study of splits, its ways to divide.
     """
 
     def __init__(
-        self, dataset: Dataset, splits: Sequence[Splits], seconds: float | None, work: Path
+        self,
+        dataset: Dataset,
+        splits: Sequence[Splits],
+        seconds: float | None,
+        work: Path,
+        boards: Path | None = None,
+        kinds: Sequence[str] = (),
     ) -> None:
-        self.dataset, self.splits = dataset, splits
-        self._seconds, self._work = seconds, work
+        self.dataset, self.splits, self._kinds = dataset, splits, kinds
+        self._seconds, self._work, self._boards = seconds, work, boards
         self._hardware = detect_hardware()
         self._parents: dict[str, Model] = {}
 
@@ -129,6 +142,22 @@ class Bench:
         )  # fmt: skip
         job.build()
 
+    def speed(self, configuration: Configuration, seconds: float) -> tuple[Plan, Speed, int]:
+        """Measure a configuration.
+
+        Args:
+            configuration: How to train.
+            seconds: About how long this may take.
+
+        Returns:
+            Its plan, its speed, and the pixels that a cell predicts at each look.
+        """
+        whole, fold, _ = self.division(configuration, Cell(configuration.id, 0, 0, 0))
+        splits = whole.model_copy(update={"folds": (fold,)})
+        story = self._story(configuration.settings, splits, 0, self._work, None)
+        pixels = sum(math.prod(self._records[name].size) for name in fold.val)
+        return story.planned().plan, story.speed(seconds), pixels
+
     def train(
         self, configuration: Configuration, cell: Cell, watch: Callable[[Rows], None]
     ) -> Trained:
@@ -152,22 +181,50 @@ class Bench:
 
     def _fit(self, trial: _Trial) -> Trained:
         cell, settings = trial.cell, trial.configuration.settings
-        whole = self.splits[cell.repeat]
-        fold = whole.folds[cell.fold]
+        whole, fold, apart = self.division(trial.configuration, cell)
         seed = cell.seed + _APART * (cell.repeat * len(whole.folds) + cell.fold)
         splits = whole.model_copy(update={"folds": (fold,)})
-        story = self._story(settings, splits, seed, trial.work, self._seconds)
+        board = self._board(trial.configuration, cell)
+        story = self._story(settings, splits, seed, trial.work, self._seconds, board)
         sizes = [self._records[name].size for name in fold.val]
         room = sum(height * width for height, width in sizes) <= _ROOM
         trial.epoch = story.epochs(0)
         member = story.fit(0, watch=trial.look, keep=False, maps=room)
+        counted = {t.stem: t.counts(_THRESHOLD).sum(axis=0).tolist() for t in member.tallies}
         outcome = replace(
             trial.ended("done", None, self.environment).outcome,
-            counts={t.stem: t.counts(_THRESHOLD).sum(axis=0).tolist() for t in member.tallies},
+            counts={stem: counts for stem, counts in counted.items() if stem not in apart},
+            apart={stem: counts for stem, counts in counted.items() if stem in apart},
             steps=member.fitted.step,
             note=self._caveat(settings, fold.val),
         )
+        if board:
+            scores = measures(self.dataset.spec.class_names).items()
+            final = {f"final {name}": score(outcome.pooled) for name, score in scores}
+            Board(board).add_end(story.planned(), final)
         return Trained(outcome, story.planned(), member.tallies)
+
+    def division(
+        self, configuration: Configuration, cell: Cell
+    ) -> tuple[Splits, Fold, frozenset[str]]:
+        """The division of a cell, its fold, and what of its validation lies apart."""
+        if not self._kinds:
+            whole = self.splits[cell.repeat]
+            return whole, whole.folds[cell.fold], frozenset()
+        at = 2 * (cell.repeat * len(self._kinds) + self._kinds.index(configuration.levels[SPLIT]))
+        whole, fold = self.splits[at], self.splits[at].folds[cell.fold]
+        apart = self.splits[at + 1].folds[cell.fold].val
+        return whole, Fold(train=fold.train, val=(*fold.val, *apart)), frozenset(apart)
+
+    def _board(self, configuration: Configuration, cell: Cell) -> Path | None:
+        """Where the event files of a cell lie, without those of a training that was cut short."""
+        if self._boards is None:
+            return None
+        label = re.sub(r"[^\w .,=+()-]", "_", configuration.label)[:80]
+        name = f"s{cell.seed}-r{cell.repeat}-f{cell.fold}"
+        place = self._boards / f"{label} {cell.configuration}" / name
+        shutil.rmtree(place, ignore_errors=True)
+        return place
 
     def _story(
         self,
@@ -176,10 +233,14 @@ class Bench:
         seed: int,
         work: Path,
         seconds: float | None,
+        board: Path | None = None,
     ) -> Story:
         own = {name: value for name, value in settings.items() if name != START}
         options = Options(
-            settings=nest(own | {"seed": seed}), budget=seconds, parent=self._parent(settings)
+            settings=nest(own | {"seed": seed}),
+            budget=seconds,
+            parent=self._parent(settings),
+            tensorboard=board or False,
         )
         return Story(self.dataset, work, options, splits, self._records, self._cache)
 

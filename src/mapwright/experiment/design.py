@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import product
 from pathlib import Path
@@ -16,6 +16,9 @@ from mapwright.data.masks import file_digest
 from mapwright.errors import SettingError
 from mapwright.experiment.keys import START, checked, flatten
 from mapwright.experiment.spec import StudySpec
+
+SPLIT = "split"
+"""The factor of a study of splits: how the data are divided."""
 
 
 @dataclass(frozen=True)
@@ -107,6 +110,9 @@ def lay_out(spec: StudySpec, planned: Mapping[str, Any], folder: Path) -> Layout
         SettingError: A model to start from is not there, or two configurations are the same.
     """
     make = _Maker(spec, planned, folder)
+    if spec.optimism:
+        found = [make.division(kind) for kind in spec.optimism.splits]
+        return Layout((Factor(SPLIT, spec.optimism.splits, None),), tuple(found))
     if spec.design == "paired":
         return _paired(spec, make)
     if spec.design == "grid":
@@ -188,6 +194,11 @@ class _Maker:
         """A configuration from what it changes of the base."""
         return configure(label, self._base, own, levels, self._folder, self._seconds)
 
+    def division(self, kind: str) -> Configuration:
+        """The base, trained on one way to divide the data."""
+        base = self.configuration(kind, {}, {SPLIT: kind})
+        return replace(base, id=_id([base.id, kind]))
+
 
 def configure(
     label: str,
@@ -217,9 +228,11 @@ def configure(
     told = {**settings, "seconds": seconds}
     if START in settings:
         told[START] = file_digest(model_file(Path(settings[START])))
-    text = json.dumps(told, sort_keys=True)
-    name = f"c{sha256(text.encode()).hexdigest()[:10]}"
-    return Configuration(name, label, settings, dict(levels))
+    return Configuration(_id(told), label, settings, dict(levels))
+
+
+def _id(told: Any) -> str:
+    return f"c{sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:10]}"
 
 
 def with_start(settings: Mapping[str, Any], folder: Path) -> dict[str, Any]:

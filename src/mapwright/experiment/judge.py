@@ -78,10 +78,11 @@ def trials_of(results: Mapping[str, Any], split: Split) -> Trials | None:
                 "counts"
             ]
     ordered = {label: tables[label] for label in labels.values() if label in tables}
-    return collect(ordered, _measure(results["metric"], classes), group_names(stems, split))
+    return collect(ordered, measure_of(results["metric"], classes), group_names(stems, split))
 
 
-def _measure(metric: str, classes: list[str]) -> Measure:
+def measure_of(metric: str, classes: list[str]) -> Measure:
+    """The score of a name, from counts that are added up; see `measure_named`."""
     if metric in WHOLE:
         return of_all(metric, WHOLE[metric], len(classes))
     kind, _, name = metric.partition(" ")

@@ -27,6 +27,7 @@ class Outcome:
         seconds: How long it took.
         steps: Training steps done.
         counts: (K, K) pixels of each held-out image by stem, rows = truth.
+        apart: The same of what lay apart from all that was divided, in a study of splits.
         curves: The training log by column.
         error: What went wrong.
         note: What the reader must know.
@@ -39,6 +40,7 @@ class Outcome:
     seconds: float
     steps: int = 0
     counts: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
+    apart: Mapping[str, Sequence[Sequence[int]]] = field(default_factory=dict)
     curves: Mapping[str, Sequence[float]] = field(default_factory=dict)
     error: str | None = None
     note: str = ""

@@ -8,13 +8,18 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
+from mapwright.data.blocks import parse_name
 from mapwright.data.dataset import Dataset
 from mapwright.experiment.design import Cell, Configuration, Factor
+from mapwright.experiment.ground import Optimism
 from mapwright.experiment.measure import measure_named, measures
 from mapwright.experiment.outcome import Outcome
 from mapwright.experiment.store import Dropped
 from mapwright.io.files import write_csv, write_json
 from mapwright.metrics.undefined import without_nan
+from mapwright.types import Counts
 
 RESULTS, TABLE = "results.json", "results.csv"
 
@@ -40,6 +45,7 @@ class Account:
         budget: Seconds that all cells together may take.
         environment: What this process ran on.
         findings: What else is to be said.
+        optimism: Of a study of splits, how the data were divided.
     """
 
     name: str
@@ -55,6 +61,7 @@ class Account:
     budget: float | None
     environment: Mapping[str, Any]
     findings: Sequence[str] = ()
+    optimism: Optimism | None = None
 
 
 def results_of(account: Account, compare: Compare | None = None) -> dict[str, Any]:
@@ -137,15 +144,15 @@ def _run(cell: Cell, account: Account) -> dict[str, Any] | None:
     names = account.dataset.spec.class_names
     score = measure_named(account.metric, names)
     images = outcome.images if outcome else {}
+    if account.optimism:  # thousands of tiles are too many to be looked at
+        images = _by_scene(images)
     return {
         "id": cell.id,
         **vars(cell),
         "status": outcome.status if outcome else missing,
         "seconds": outcome.seconds if outcome else 0.0,
         "steps": outcome.steps if outcome else 0,
-        "scores": {n: f(outcome.pooled) for n, f in measures(names).items()}
-        if outcome and images
-        else {},
+        "scores": _scores(outcome, names) if outcome and images else {},
         "images": [
             {"stem": stem, "score": score(counts), "counts": counts.tolist()}
             for stem, counts in images.items()
@@ -153,6 +160,24 @@ def _run(cell: Cell, account: Account) -> dict[str, Any] | None:
         "curves": dict(outcome.curves) if outcome else {},
         "error": outcome.error if outcome else None,
     }
+
+
+def _scores(outcome: Outcome, names: Sequence[str]) -> dict[str, float]:
+    """All scores of a training; in a study of splits also those on ground apart."""
+    scores = {name: score(outcome.pooled) for name, score in measures(names).items()}
+    if outcome.apart:
+        apart = np.sum([np.array(rows, np.int64) for rows in outcome.apart.values()], axis=0)
+        scores |= {f"{name}, apart": score(apart) for name, score in measures(names).items()}
+    return scores
+
+
+def _by_scene(images: Mapping[str, Counts]) -> dict[str, Counts]:
+    """Counts of parts of scenes, added up."""
+    found: dict[str, Counts] = {}
+    for name, counts in images.items():
+        scene = parse_name(name)[0]
+        found[scene] = found[scene] + counts if scene in found else counts
+    return found
 
 
 def _failures(account: Account) -> list[str]:

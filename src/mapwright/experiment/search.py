@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import tomlkit
 
 from mapwright.data.describe import open_dataset
+from mapwright.data.divide import draw_splits
 from mapwright.errors import SettingError, TrainingError
 from mapwright.experiment.bench import Bench, Stop
+from mapwright.experiment.best import write_best
 from mapwright.experiment.claims import open_storage, require_optuna
 from mapwright.experiment.design import (
     Cell,
@@ -24,7 +25,6 @@ from mapwright.experiment.design import (
     order_cells,
     with_start,
 )
-from mapwright.experiment.keys import nest
 from mapwright.experiment.measure import column_of, measure_named
 from mapwright.experiment.outcome import Outcome
 from mapwright.experiment.page import write_page
@@ -44,7 +44,6 @@ _FAILURES = 5  # choices in a row; then something else is wrong than the choice
 _REPEATS = 50  # choices in a row that were tried before; then the space holds no others
 _WARM_UP = 4  # choices that are trained to their end before any is given up
 _FAR = 1_000_000  # steps of different folds are told apart by so many
-BEST = "best.toml"
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def run_search(task: SearchTask) -> dict[str, Any]:
     identity = identity_of("search", dataset, space.base_settings, space.folds, None)
     store = Store(task.out)
     planned = store.check(identity)
-    splits = store.divide(dataset, space.folds, 1)
+    splits = store.divide(lambda repeat: [draw_splits(dataset, space.folds, repeat)], 1)
     bench = Bench(dataset, splits, None, task.out / "work")
     planned = planned or bench.plan(base)
     bench.try_out(to_try_out(space, task.space.parent))
@@ -271,10 +270,7 @@ class _Search:
             f"{best.value:.3f}. It was chosen by these very images, so that score flatters: "
             "train with its settings on folds to know what they are worth"
         )
-        document = tomlkit.document()
-        document.add(tomlkit.comment(text))
-        document.update(nest(chosen.settings))
-        write_text(self._store.folder / BEST, tomlkit.dumps(document))
+        write_best(self._store.folder, chosen.settings, text)
         return [text]
 
     def _failing(self) -> TrainingError:

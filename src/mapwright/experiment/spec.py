@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Literal, Self
 
@@ -9,7 +11,9 @@ from pydantic import Field, model_validator
 
 from mapwright.data.config import Config, read_toml
 from mapwright.errors import SettingError
+from mapwright.experiment.ground import Optimism
 from mapwright.experiment.keys import START, checked, flatten, require_known
+from mapwright.experiment.screening import Rung
 from mapwright.training.budget import parse_seconds
 
 Design = Literal["one-at-a-time", "grid", "paired"]
@@ -47,6 +51,8 @@ class StudySpec(Config):
         base: Settings that all configurations share.
         factors: The values of each factor.
         configurations: Of a paired study.
+        rungs: Stages before the whole: after each, not all configurations go on.
+        optimism: Of a study of splits, which compares no settings; see `Optimism`.
     """
 
     name: str = Field(min_length=1)
@@ -64,6 +70,8 @@ class StudySpec(Config):
     base: dict[str, Any] = Field(default_factory=dict)
     factors: dict[str, Any] = Field(default_factory=dict)
     configurations: tuple[Named, ...] = ()
+    rungs: tuple[Rung, ...] = ()
+    optimism: Optimism | None = None
 
     @model_validator(mode="after")
     def _agree(self) -> Self:
@@ -71,11 +79,22 @@ class StudySpec(Config):
             raise ValueError("seeds must differ and be 0 or more")
         if self.steps and self.seconds:
             raise ValueError("give steps or seconds, not both")
+        if self.optimism:
+            others = {"design", "factors", "configurations", "rungs"} & self.model_fields_set
+            if others:
+                raise ValueError(f"[optimism] goes without {', '.join(sorted(others))}")
+            return self
+        _require_growing(self.rungs, len(self.seeds), self.folds, self.drop)
         if self.design == "paired" and (self.factors or len(self.configurations) < 2):
             raise ValueError("a paired design has two or more [[configurations]] and no [factors]")
         if self.design != "paired" and (self.configurations or not self.factors):
             raise ValueError(f"a {self.design} design has [factors] and no [[configurations]]")
         return self
+
+    @property
+    def drops(self) -> bool:
+        """Whether configurations may be given up; of ways to divide the data none is."""
+        return self.drop and self.optimism is None
 
     @property
     def budget_seconds(self) -> float | None:
@@ -90,7 +109,10 @@ class StudySpec(Config):
         would flatter, and some configurations more than others.
         """
         given = checked(flatten(self.base), "[base]")
-        return {"keep": "last"} | given | ({"steps": self.steps} if self.steps else {})
+        usual: dict[str, Any] = {"keep": "last"}
+        if self.optimism:  # planned from the pieces, it would be another for each way to divide
+            usual["patch"] = self.optimism.patch
+        return usual | given | ({"steps": self.steps} if self.steps else {})
 
     @property
     def values(self) -> dict[str, list[Any]]:
@@ -100,6 +122,19 @@ class StudySpec(Config):
             SettingError: A factor or a value of it is unknown.
         """
         return {name: _values(name, given) for name, given in _factors(self.factors).items()}
+
+
+def _require_growing(rungs: Sequence[Rung], seeds: int, folds: int, drop: bool) -> None:
+    """Raise a ValueError unless every rung holds more trainings than the one before."""
+    sizes = [*((rung.seeds, rung.folds) for rung in rungs), (seeds, folds)]
+    for (few, less), (many, more) in pairwise(sizes):
+        if few > many or less > more or (few, less) == (many, more):
+            raise ValueError(
+                f"rungs must grow up to {seeds} seeds and {folds} folds: {few} and {less} are "
+                f"followed by {many} and {more}"
+            )
+    if rungs and not drop:
+        raise ValueError("rungs give configurations up, and drop is false")
 
 
 def read_study(path: Path) -> StudySpec:

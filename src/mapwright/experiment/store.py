@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
@@ -12,9 +12,9 @@ from typing import Any
 from uuid import uuid4
 
 from mapwright.data.dataset import Dataset
-from mapwright.data.divide import draw_splits
 from mapwright.data.splits import Splits
 from mapwright.errors import OutputError
+from mapwright.experiment.ground import Optimism
 from mapwright.experiment.outcome import Outcome
 from mapwright.io.files import make_folder, require_new, write_json, write_text
 
@@ -23,7 +23,12 @@ _AGAIN = ("cut", "failed")  # another process may run such a cell once more
 
 
 def identity_of(
-    kind: str, dataset: Dataset, base: Mapping[str, Any], folds: int, seconds: float | None
+    kind: str,
+    dataset: Dataset,
+    base: Mapping[str, Any],
+    folds: int,
+    seconds: float | None,
+    optimism: Optimism | None = None,
 ) -> dict[str, Any]:
     """What every cell of a study must share, as JSON-able built-in types.
 
@@ -33,8 +38,9 @@ def identity_of(
         base: Settings that all configurations share, by dotted name.
         folds: Folds of each division.
         seconds: Time of a cell instead of steps.
+        optimism: How a study of splits divides the data.
     """
-    told = {
+    told: dict[str, Any] = {
         "kind": kind,
         "images": dataset.digests(dataset.labelled),
         "masks": {item.stem: dataset.mask_digest(item) for item in dataset.labelled},
@@ -44,6 +50,8 @@ def identity_of(
         "folds": folds,
         "seconds": seconds,
     }
+    if optimism:
+        told["optimism"] = optimism.plain()
     plain: dict[str, Any] = json.loads(json.dumps(told))
     return plain
 
@@ -128,15 +136,22 @@ class Store:
         about: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
         return about
 
-    def divide(self, dataset: Dataset, folds: int, repeats: int) -> list[Splits]:
+    def divide(
+        self, draw: Callable[[int], Sequence[Splits]], repeats: int, each: int = 1
+    ) -> list[Splits]:
         """The divisions: those that were written before, and new ones where more are asked for.
+
+        Args:
+            draw: Draws those of a repeat, counted from 0.
+            repeats: How many.
+            each: Divisions of a repeat.
 
         Raises:
             SettingError: There are too few images for so many folds.
         """
         splits = self._splits()
-        new = [draw_splits(dataset, folds, k) for k in range(len(splits), repeats)]
-        return [*splits, *new][:repeats]
+        new = [drawn for k in range(len(splits) // each, repeats) for drawn in draw(k)]
+        return [*splits, *new][: repeats * each]
 
     def _splits(self) -> list[Splits]:
         path = self.folder / SPLITS

@@ -11,7 +11,7 @@ import numpy as np
 
 from mapwright.bundle import Bundle, assemble
 from mapwright.errors import ExportError, MapwrightError
-from mapwright.exporting.graph import ExportGraph
+from mapwright.exporting.graph import graph_of
 from mapwright.exporting.trace import trace
 from mapwright.hardware import detect_hardware
 from mapwright.onnxfile import Form, open_session
@@ -127,6 +127,6 @@ def _alternatives(bundle: Bundle, form: Form) -> Iterator[tuple[str, Cost, str]]
 
 
 def _cost(bundle: Bundle, form: Form) -> Cost:
-    graph = ExportGraph(bundle.networks(), form, bundle.decision.threshold).eval()
+    graph = graph_of(bundle, form)
     data = trace(graph, len(bundle.spec.used)).graph.SerializeToString()
     return measure(data, len(bundle.spec.used), form.tile)

@@ -8,7 +8,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from mapwright.models.inputs import SegmentationModel
+from mapwright.bundle import Bundle
+from mapwright.metrics.temperature import temper_threshold
+from mapwright.models.inputs import Look, SegmentationModel
 from mapwright.onnxfile import Form
 
 _ROUNDING = 4 * 2.0**-23  # of a value that was divided by 255 and multiplied again in float32
@@ -22,18 +24,27 @@ class ExportGraph(nn.Module):
         members: The networks; their probabilities are averaged.
         form: What it gives.
         threshold: Of two classes, the second from this probability on.
+        temperature: What calibrates probabilities; see `mapwright.metrics.temperature`. 1 = none.
 
     Shape:
-        image (N, C, h, w) float32 -> what `form` says, presence (N,) where it asks for it, then
-        the logits (N, K, h, w) of each member, which only the proof of equality looks at.
+        image (N, C, h, w) float32 -> what `form` says, presence (N,) and border (N, h, w) where it
+        asks for them, then all channels (N, K, h, w) of each member, logits, with the border as the
+        last where it is learnt; only the proof of equality looks at these.
     """
 
     marker: Tensor
 
-    def __init__(self, members: Sequence[SegmentationModel], form: Form, threshold: float) -> None:
+    def __init__(
+        self,
+        members: Sequence[SegmentationModel],
+        form: Form,
+        threshold: float,
+        temperature: float = 1.0,
+    ) -> None:
         super().__init__()
         self.members = nn.ModuleList(members)
-        self.form, self.threshold = form, threshold
+        self.form, self.threshold, self.temperature = form, threshold, temperature
+        self.raw_threshold = temper_threshold(threshold, 1 / temperature)
         self.register_buffer("marker", torch.tensor(form.invalid, dtype=torch.uint8))
 
     def forward(self, image: Tensor) -> tuple[Tensor, ...]:
@@ -43,24 +54,24 @@ class ExportGraph(nn.Module):
         if self.form.output == "deepness" and first.inputs.nodata is not None:
             image = _restored(image, first.inputs.nodata)
         looks = [self._look(member, image) for member in self.members]  # type: ignore[arg-type]
-        logits = [found for found, _ in looks]
+        logits = [seen.logits for seen in looks]
         soft = logits[0].softmax(dim=1)
         for others in logits[1:]:
             soft = soft + others.softmax(dim=1)
         soft = soft / len(logits)
         invalid = first.inputs.invalid(image)[:, 0] | ~torch.isfinite(soft).all(dim=1)
-        result = self._result(soft, logits, invalid)
-        if not self.form.presence:
-            return result, *logits
-        seen = torch.stack([presence.sigmoid() for _, presence in looks if presence is not None])
-        empty = first.inputs.invalid(image).all(dim=3).all(dim=2)[:, 0]
-        return result, torch.where(empty, 0.0, seen.mean(dim=0)), *logits
+        outputs = [self._result(soft, logits, invalid)]
+        if self.form.presence:
+            found = [seen.presence.sigmoid() for seen in looks if seen.presence is not None]
+            empty = first.inputs.invalid(image).all(dim=3).all(dim=2)[:, 0]
+            outputs.append(torch.where(empty, 0.0, torch.stack(found).mean(dim=0)))
+        if self.form.border:
+            borders = [seen.border.sigmoid() for seen in looks if seen.border is not None]
+            outputs.append(torch.where(invalid, torch.nan, torch.stack(borders).mean(dim=0)))
+        return *outputs, *(_channels(seen) for seen in looks)
 
-    def _look(self, member: SegmentationModel, image: Tensor) -> tuple[Tensor, Tensor | None]:
-        """Logits and, where the form asks for it, presence.
-
-        As the member itself, but padded so that the graph holds for any size it must.
-        """
+    def _look(self, member: SegmentationModel, image: Tensor) -> Look:
+        """What the member says, but padded so that the graph holds for any size it must."""
         x, stride = member.inputs(image), member.stride
         height, width = image.shape[-2:]
         if self.form.dynamic:  # a fixed padding and a cut, since the amount is not known here
@@ -69,35 +80,58 @@ class ExportGraph(nn.Module):
             x = x[..., : (width + stride - 1) // stride * stride]
         elif beyond := -self.form.tile % stride:
             x = nn.functional.pad(x, (0, beyond, 0, beyond))
-        if self.form.presence:
-            return member.look(x, height, width)
-        logits: Tensor = member.network(x)
-        return logits[..., :height, :width], None
+        return member.look(x, height, width, self.form.presence)
 
     def _result(self, soft: Tensor, logits: Sequence[Tensor], invalid: Tensor) -> Tensor:
-        """What the form asks for, of (N, K, h, w) probabilities and (N, h, w) bool."""
+        """What the form asks for, of (N, K, h, w) raw probabilities and (N, h, w) bool."""
         if self.form.output == "mask":
             classes = torch.where(invalid, self.marker, self._decide(soft))
             return classes[0] if self.form.squeeze else classes
         invalid = invalid.unsqueeze(1)
         if self.form.output == "deepness":
-            return torch.where(invalid, 0.0, self._even(soft))
+            return torch.where(invalid, 0.0, self._even(self._calibrated(soft)))
         if self.form.output == "logits":
-            soft = logits[0] if len(logits) == 1 else soft.log()
-        return torch.where(invalid, torch.nan, soft)
+            cold = logits[0] if len(logits) == 1 else soft.log()
+            return torch.where(invalid, torch.nan, self._scaled(cold))
+        return torch.where(invalid, torch.nan, self._calibrated(soft))
+
+    def _calibrated(self, soft: Tensor) -> Tensor:
+        return soft if self.temperature == 1 else self._scaled(soft.log()).softmax(dim=1)
+
+    def _scaled(self, logits: Tensor) -> Tensor:
+        return logits if self.temperature == 1 else logits / self.temperature
 
     def _decide(self, soft: Tensor) -> Tensor:
         if soft.shape[1] == 2:
-            return (soft[:, 1] >= self.threshold).to(torch.uint8)
+            return (soft[:, 1] >= self.raw_threshold).to(torch.uint8)
         return soft.argmax(dim=1).to(torch.uint8)
 
     def _even(self, soft: Tensor) -> Tensor:
         """Of two classes, shift the odds so that the threshold comes to lie at one half."""
         if soft.shape[1] != 2:
             return soft
-        t = min(max(self.threshold, _EXTREME), 1 - _EXTREME)
-        weighed = soft * torch.tensor([t, 1 - t]).view(1, 2, 1, 1)
+        weighed = soft * torch.tensor(even_weights(self.threshold)).view(1, 2, 1, 1)
         return weighed / weighed.sum(dim=1, keepdim=True)
+
+
+def even_weights(threshold: float) -> tuple[float, float]:
+    """What multiplies the probabilities of two classes so that the threshold comes to one half."""
+    t = min(max(threshold, _EXTREME), 1 - _EXTREME)
+    return t, 1 - t
+
+
+def graph_of(bundle: Bundle, form: Form) -> ExportGraph:
+    """What is written of a model, in evaluation mode."""
+    decision = bundle.decision
+    graph = ExportGraph(bundle.networks(), form, decision.threshold, decision.temperature)
+    return graph.eval()
+
+
+def _channels(seen: Look) -> Tensor:
+    """(N, K, h, w) the channels as they came from the network."""
+    if seen.border is None:
+        return seen.logits
+    return torch.cat([seen.logits, seen.border.unsqueeze(1)], dim=1)
 
 
 def _restored(image: Tensor, nodata: float) -> Tensor:

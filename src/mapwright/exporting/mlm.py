@@ -22,6 +22,9 @@ MLM = "https://stac-extensions.github.io/mlm/v1.5.2/schema.json"
 CLASSIFICATION = "https://stac-extensions.github.io/classification/v1.1.0/schema.json"
 _SCHEMA = "mlm-v1.5.2.schema.json"
 _HOLDS = "A further output, presence, is the probability that a tile holds an object."
+_TOUCHES = (
+    "A further output, border, is the probability that objects touch at a pixel, NaN where invalid."
+)
 
 
 @dataclass(frozen=True)
@@ -103,10 +106,15 @@ def _properties(card: Card, facts: Facts) -> dict[str, Any]:
         "mlm:batch_size_suggestion": 1 if form.squeeze else 4,
         "mlm:accelerator": None,
         "mlm:input": [_input(card, form)],
-        "mlm:output": [_output(card, form), *([_presence(form)] if form.presence else [])],
+        "mlm:output": [
+            _output(card, form),
+            *([_presence(form)] if form.presence else []),
+            *([_border(form)] if form.border else []),
+        ],
         "mlm:hyperparameters": {
             "members": facts.members,
             "threshold": card.decision.threshold,
+            "temperature": card.decision.temperature,
             "steps": list(history.steps),
             **{key: value for key, value in plan.plain().items() if value is not None},
         },
@@ -178,6 +186,21 @@ def _presence(form: Form) -> dict[str, Any]:
     }
 
 
+def _border(form: Form) -> dict[str, Any]:
+    side = -1 if form.dynamic else form.tile
+    return {
+        "name": "border",
+        "description": _TOUCHES,
+        "tasks": ["instance-segmentation"],
+        "result": {
+            "shape": [1 if form.squeeze else -1, side, side],
+            "dim_order": ["batch", "height", "width"],
+            "data_type": "float32",
+        },
+        "post_processing_function": None,
+    }
+
+
 def _classes(card: Card, form: Form) -> list[dict[str, Any]]:
     """The classes by index; `values` are those of the masks that were learnt from."""
     classes: list[dict[str, Any]] = [
@@ -205,7 +228,19 @@ def describe(card: Card, form: Form) -> str:
     return (
         f"image ({first}, {len(card.spec.used)}, {side}) float32: values as in the files of "
         f"{bands}, in this order. A pixel is invalid where a band is {_invalid(card)}. "
-        f"{what_comes_out(form)}{f' {_HOLDS}' if form.presence else ''} Classes: {classes}."
+        f"{what_comes_out(form)}{f' {_HOLDS}' if form.presence else ''}"
+        f"{f' {_TOUCHES}' if form.border else ''}{_calibrated(card, form)} Classes: {classes}."
+    )
+
+
+def _calibrated(card: Card, form: Form) -> str:
+    """What was done to the probabilities; empty where nothing was, or none come out."""
+    temperature = card.decision.temperature
+    if form.output == "mask" or temperature == 1:
+        return ""
+    return (
+        " Probabilities are calibrated on held-out images: logits, or the logarithm of the members'"
+        f" mean probability, are divided by {temperature:.4g}."
     )
 
 

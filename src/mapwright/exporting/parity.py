@@ -16,8 +16,11 @@ import torch
 from numpy.typing import NDArray
 
 from mapwright.bundle import Bundle
+from mapwright.card import Decision
 from mapwright.errors import ExportError
+from mapwright.exporting.graph import even_weights
 from mapwright.exporting.trials import Trial
+from mapwright.metrics.temperature import temper
 from mapwright.onnxfile import Form, reason_of
 from mapwright.predict.pipeline import decide
 from mapwright.predict.torch_engine import TorchEngine
@@ -92,7 +95,7 @@ class Judge:
     """
 
     def __init__(self, bundle: Bundle, form: Form) -> None:
-        self._form, self._threshold = form, bundle.decision.threshold
+        self._form, self._decision = form, bundle.decision
         self._networks = bundle.networks()
         self._engine = TorchEngine(self._networks, len(bundle.spec.classes))
 
@@ -111,28 +114,31 @@ class Judge:
         sizes = tuple(dict.fromkeys(trial.tile.shape[1:] for trial in trials))
         kinds = dict.fromkeys(("real", "edge", "random"), Agreement())
         for trial in trials:
-            found, *presence = self._run(graph, trial, trial.tile[None])
-            logits = self._run(proving, trial, trial.tile[None])[len(self._form.outputs) :]
-            kinds[trial.kind] = kinds[trial.kind].joined(self._compare(trial, found, logits))
-            if presence:
-                self._require_presence(trial, float(presence[0][0]))
+            names, outputs = self._form.outputs, self._run(graph, trial, trial.tile[None])
+            channels = self._run(proving, trial, trial.tile[None])[len(names) :]
+            agreed = self._compare(trial, outputs[0], channels)
+            kinds[trial.kind] = kinds[trial.kind].joined(agreed)
+            for name, found in zip(names[1:], outputs[1:], strict=True):
+                self._require_same(trial, name, found[0], agreed)
         if not self._form.squeeze:
             self._require_batches(graph, [t for t in trials if t.tile.shape[1:] == sizes[0]])
         return Proof(kinds, real, sizes)
 
     def _compare(
-        self, trial: Trial, found: NDArray[Any], logits: Sequence[NDArray[Any]]
+        self, trial: Trial, found: NDArray[Any], channels: Sequence[NDArray[Any]]
     ) -> Agreement:
         """How well they agree on one tile."""
-        expected = self._logits(trial.tile)
+        expected = self._channels(trial.tile)
         largest = float(max(np.abs(part[np.isfinite(part)]).max(initial=0) for part in expected))
         allowed = TOLERANCE * max(1.0, largest)
-        difference = _difference(expected, logits)
+        difference = _difference(expected, channels)
         if difference > allowed:
             what = f"a logit differs by {difference:.3g}"
             raise self._unequal(trial, what, f"at most {allowed:.3g}")
-        classes, margin = self._classes(trial.tile, expected)
-        given = given_classes(found, self._form, self._threshold)
+        own = [part[: self._engine.classes] for part in expected]
+        classes, margin = self._classes(trial.tile, own)
+        self._require_soft(trial, found, allowed)
+        given = given_classes(found, self._form, self._decision.threshold)
         marker = self._form.invalid if self._form.output == "mask" else IGNORE
         unequal = given != np.where(classes == IGNORE, marker, classes)
         clear = (margin > 2 * allowed) | (classes == IGNORE) | (given == IGNORE)
@@ -150,30 +156,62 @@ class Judge:
         )
 
     @torch.inference_mode()
-    def _logits(self, tile: Image) -> list[NDArray[np.float32]]:
-        """(K, h, w) of each member."""
+    def _channels(self, tile: Image) -> list[NDArray[np.float32]]:
+        """(K, h, w) logits of each member; where objects touch is one of them, if it is learnt."""
         batch = torch.from_numpy(tile[None]).contiguous(memory_format=torch.channels_last)
-        return [network(batch)[0].numpy() for network in self._networks]
+        return [network.channels(batch)[0].numpy() for network in self._networks]
 
     def _classes(
         self, tile: Image, logits: Sequence[NDArray[np.float32]]
     ) -> tuple[ClassIndex, NDArray[np.float64]]:
         """What the model says of a tile, and how clear each decision is, in logits."""
         soft = self._engine.probabilities(tile[None])[0]
-        classes = decide(soft, self._threshold)
-        invalid = self._networks[0].inputs.invalid(torch.from_numpy(tile[None]))[0, 0].numpy()
-        classes[invalid | ~np.isfinite(soft).all(axis=0)] = IGNORE
-        return classes, _margin(logits, self._threshold)
+        classes = decide(soft, self._decision.raw_threshold)
+        classes[self._invalid(tile)] = IGNORE
+        return classes, _margin(logits, self._decision)
 
-    def _require_presence(self, trial: Trial, found: float) -> None:
-        """The gate says the same, to the tolerance of logits of 1."""
-        seen = self._engine.look(trial.tile[None])[1]
-        assert seen is not None
-        if not np.isclose(found, seen[0], rtol=0, atol=TOLERANCE, equal_nan=True):
-            difference = abs(found - float(seen[0]))
-            raise self._unequal(
-                trial, f"presence differs by {difference:.3g}", f"at most {TOLERANCE:g}"
-            )
+    def _require_soft(self, trial: Trial, found: NDArray[Any], allowed: float) -> None:
+        """Probabilities are those of the model, calibrated.
+
+        They differ by half of what logits differ by, at most, and these are divided by the
+        temperature.
+        """
+        if self._form.output == "mask":
+            return
+        soft = temper(self._engine.probabilities(trial.tile[None])[0], self._decision.temperature)
+        if self._form.output == "deepness" and len(soft) == 2:
+            weights = even_weights(self._decision.threshold)
+            soft = soft * np.array(weights, np.float32).reshape(2, 1, 1)
+            soft = soft / soft.sum(axis=0)
+        given = _softmax(found[0]) if self._form.output == "logits" else found[0]
+        valid = ~self._invalid(trial.tile) & np.isfinite(given).all(axis=0)
+        difference = float(np.abs(given - soft)[:, valid].max(initial=0))
+        allowed *= max(1.0, 1 / self._decision.temperature)
+        if difference > allowed:
+            what = f"a probability differs by {difference:.3g}"
+            raise self._unequal(trial, what, f"at most {allowed:.3g}")
+
+    def _require_same(
+        self, trial: Trial, name: str, found: NDArray[Any], agreed: Agreement
+    ) -> None:
+        """The gate says the same, to the tolerance of logits of 1, and borders to that of theirs.
+
+        A probability differs by a quarter of what its logit differs by, at most.
+        """
+        seen, allowed = np.asarray(getattr(self._engine.look(trial.tile[None]), name)[0]), TOLERANCE
+        if name == "border":
+            seen = np.where(self._invalid(trial.tile), np.float32(np.nan), seen)
+            allowed *= max(1.0, agreed.largest_logit)
+        difference = _difference([seen], [found[None]])
+        if difference > allowed:
+            what = f"{name} differs by {difference:.3g}"
+            raise self._unequal(trial, what, f"at most {allowed:.3g}")
+
+    def _invalid(self, tile: Image) -> NDArray[np.bool_]:
+        """(h, w) bool, True where the model says nothing of a pixel."""
+        soft = self._engine.probabilities(tile[None])[0]
+        invalid = self._networks[0].inputs.invalid(torch.from_numpy(tile[None]))[0, 0].numpy()
+        return np.asarray(invalid | ~np.isfinite(soft).all(axis=0))
 
     def _require_batches(self, graph: Any, trials: Sequence[Trial]) -> None:
         """Several tiles at a time give what each gives alone."""
@@ -230,17 +268,22 @@ def given_classes(found: NDArray[Any], form: Form, threshold: float) -> ClassInd
     return np.where(invalid, IGNORE, classes).astype(np.uint8)
 
 
-def _margin(logits: Sequence[NDArray[np.float32]], threshold: float) -> NDArray[np.float64]:
-    """(h, w) how far the decision is from another one: a difference of log probabilities."""
+def _margin(logits: Sequence[NDArray[np.float32]], decision: Decision) -> NDArray[np.float64]:
+    """(h, w) how far the decision is from another one: a difference of log probabilities.
+
+    Less what single precision rounds off, of probabilities before calibration or after it.
+    """
+    threshold, temperature = decision.raw_threshold, decision.temperature
     soft = np.mean([_softmax(part.astype(np.float64)) for part in logits], axis=0)
     with np.errstate(divide="ignore", invalid="ignore"):
         log = np.log(soft)
         if len(soft) != 2:
             best = np.sort(log, axis=0)
-            return np.asarray(best[-1] - best[-2])
-        even = threshold * (1 - threshold)
+            return np.asarray(best[-1] - best[-2] - _ROUNDING * temperature)
         odds = np.log(threshold) - np.log1p(-threshold)
-        rounding = _ROUNDING / even if even else np.inf
+        even = threshold * (1 - threshold)
+        after = decision.threshold * (1 - decision.threshold) / temperature
+        rounding = _ROUNDING / min(even, after) if min(even, after) else np.inf
         return np.asarray(np.abs(log[1] - log[0] - odds) - rounding)
 
 

@@ -82,6 +82,7 @@ def _axes(module: ExportGraph, names: list[str]) -> dict[str, dict[int, str]]:
     for name in ["image", *names]:
         rows = 1 if name == "mask" and not form.squeeze else 0 if name == "mask" else 2
         axes[name] = {} if form.squeeze else {0: "tiles"}
+        rows = 1 if name == "border" else rows
         if form.dynamic and name != "presence":
             axes[name] |= {rows: "height", rows + 1: "width"}
     return axes

@@ -15,7 +15,7 @@ from mapwright.card import Card
 from mapwright.errors import OutputError, SettingError
 from mapwright.exporting.budget import MEGABYTE, Budget, Cost, measure, over_budget
 from mapwright.exporting.deepness import deepness_keys
-from mapwright.exporting.graph import ExportGraph
+from mapwright.exporting.graph import graph_of
 from mapwright.exporting.mlm import Facts, describe, make_item
 from mapwright.exporting.parity import Judge, Proof
 from mapwright.exporting.trace import OPSET, Traced, trace
@@ -72,6 +72,8 @@ def export(
     invalid: int = 255,
     squeeze: bool = False,
     presence: bool = False,
+    border: bool = False,
+    objects: bool = False,
     fold: int | None = None,
     data: str | Path | None = None,
     max_mb: float | None = None,
@@ -83,12 +85,16 @@ def export(
     Args:
         model: A model, its file or its run folder.
         out: The file, ending in `.onnx`; a STAC item is written beside it.
-        output: What the graph gives; see `mapwright.onnxfile.Form`.
+        output: What the graph gives; see `mapwright.onnxfile.Form`. Probabilities are calibrated
+            as the model's are, and logits are those whose softmax they are.
         tile: Height and width of its tiles, in pixels.
         dynamic: Take any other height and width as well.
         invalid: What a mask holds where the image is invalid: 255, or 0.
         squeeze: One tile at a time, whose mask is (h, w).
         presence: Also give the probability that a tile holds an object; the model needs a gate.
+        border: Also give the probability that objects touch at a pixel; the model must know it.
+        objects: Also give whichever of the two the model's rule for objects needs, so that the file
+            makes the same objects; not for masks, which have decided already.
         fold: Only this fold of an ensemble, from 1.
         data: A folder of real images for the proof; None = what the model was trained on, if
             that is still there.
@@ -103,13 +109,14 @@ def export(
     path, run = _target(Path(out)), None if isinstance(model, Model) else Path(model)
     given = {
         "output": output, "tile": tile, "dynamic": dynamic, "invalid": invalid,
-        "squeeze": squeeze, "presence": presence,
+        "squeeze": squeeze, "presence": presence, "border": border,
     }  # fmt: skip
     form = _require_possible(Form.parse(given, "export"))
     loaded = model if isinstance(model, Model) else load(model)
     bundle = _chosen(require_bundle(loaded.bundle), fold)
-    if form.presence:
-        _require_gate(bundle)
+    if objects:
+        form = _with_objects(form, bundle)
+    _require_known(form, bundle)
     dataset, real = real_data(Model(bundle), Path(data) if data else None, run)
     budget = Budget(max_mb, max_ms)
     traced, facts = _proved(bundle, form, budget, trials(bundle, form, dataset), real)
@@ -120,7 +127,7 @@ def _proved(
     bundle: Bundle, form: Form, budget: Budget, tiles: Sequence[Trial], real: str
 ) -> tuple[Traced, Facts]:
     """A graph that is within the budget and equal to its model, and what was measured of it."""
-    graph = ExportGraph(bundle.networks(), form, bundle.decision.threshold).eval()
+    graph = graph_of(bundle, form)
     traced = trace(graph, len(bundle.spec.used))
     plain = traced.graph.SerializeToString()
     cost = measure(plain, len(bundle.spec.used), form.tile)
@@ -179,22 +186,44 @@ def _require_possible(form: Form) -> Form:
             where="--dynamic",
             expected="--output deepness without it",
         )
-    if form.presence and form.output == "deepness":
+    if len(form.outputs) > 1 and form.output == "deepness":
         raise SettingError(
             "the plugin Deepness takes files with one output",
-            where="--presence",
+            where=" and ".join(f"--{name}" for name in form.outputs[1:]),
             expected="--output deepness without it",
         )
     return form
 
 
-def _require_gate(bundle: Bundle) -> None:
-    if not bundle.plan.gate:
+def _with_objects(form: Form, bundle: Bundle) -> Form:
+    """The same form with all that the rule for objects needs."""
+    if form.output not in ("probability", "logits"):
+        raise SettingError(
+            f"the rule for objects needs probabilities, and {form.output} gives what was decided",
+            where="--objects",
+            expected="--output probability or logits",
+        )
+    bundle.require_counted()
+    plan, rule = bundle.plan, bundle.decision.object_rule
+    gated = plan.gate > 0 and rule.gate > 0
+    needed = {"presence": gated, "border": rule.cut.border is not None}
+    return form.model_copy(update={name: True for name, needs in needed.items() if needs})
+
+
+def _require_known(form: Form, bundle: Bundle) -> None:
+    if form.presence and not bundle.plan.gate:
         raise SettingError(
             "the model does not say whether a tile holds an object",
             where="--presence",
             expected="a model that was trained with a gate",
             fix="train one with --set gate=0.2, or leave --presence out",
+        )
+    if form.border and not bundle.plan.border:
+        raise SettingError(
+            "the model does not say where objects touch",
+            where="--border",
+            expected="a model that learnt the borders between objects",
+            fix="train one with --set border=1, or leave --border out",
         )
 
 

@@ -17,6 +17,7 @@ from mapwright.io.coco_masks import Counts, fill_rings
 from mapwright.io.instances import UNCLEAR, InstanceMap, not_listed, stem_of
 from mapwright.io.rle import Shape, paint
 
+_KEYS = (b'"images"', b'"annotations"', b'"categories"')
 _EXPECTED = "a COCO file: images, annotations and categories"
 
 _Mask = Counts | list[NDArray[np.float64]]
@@ -120,6 +121,17 @@ class CocoInstances:
         if isinstance(found.shape, Counts):
             return found.shape.runs(f"{self.path}, annotation {found.number}").pixels()
         return fill_rings(found.shape, shape)
+
+
+def looks_like_coco(path: Path) -> bool:
+    """Whether a file names the lists that COCO files have; it is not parsed and may be broken."""
+    if path.suffix.lower() != ".json":
+        return False
+    try:
+        content = path.read_bytes()
+    except OSError:
+        return False
+    return all(key in content for key in _KEYS)
 
 
 def _read(path: Path) -> Any:

@@ -62,7 +62,7 @@ class Polygons:
         from pyproj import CRS, Transformer
 
         if self.crs is None or grid.crs is None:
-            if self.crs is None and grid.crs is None:
+            if grid.crs is None and (self.crs is None or self._in_pixels()):
                 return self.shapes
             raise ImageFileError(
                 "the polygons have a CRS and the image has none, or the other way round",
@@ -79,6 +79,19 @@ class Polygons:
             self.shapes, lambda xy: np.column_stack(change.transform(xy[:, 0], xy[:, 1]))
         )
         return moved
+
+    def _in_pixels(self) -> bool:
+        """Whether the coordinates may be pixels although the reader says degrees.
+
+        GeoJSON without a word on it counts as degrees (RFC 7946), but tools that outline objects
+        on pictures write pixels. What is smaller than a pixel was drawn in degrees.
+        """
+        import shapely
+
+        silent = self.path.suffix.lower() in (".geojson", ".json") and self.crs == "EPSG:4326"
+        if not silent or not len(self.shapes):
+            return False
+        return bool(np.median(shapely.area(self.shapes)) >= 1)
 
 
 def read_polygons(path: Path, attribute: str | None = None) -> Polygons:

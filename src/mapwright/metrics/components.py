@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from mapwright.errors import SettingError
 from mapwright.metrics.necks import thick_parts
 
 Ids = NDArray[np.int32]
@@ -40,8 +41,9 @@ class Cut:
     Args:
         threshold: Probability from which a pixel belongs to an object.
         core: Probability from which it belongs to the core of one; None = every pixel of an object
-            that is no border, so that without a map of borders no object is divided.
-        border: Probability of a border from which a pixel is in no core.
+            that is no border.
+        border: Probability of a border from which a pixel is in no core; None = borders have no
+            say, so that without `core` and `neck` no object is divided.
         core_pixels: A smaller core is none.
         neck: Cores are cut where they narrow to this share of the thinner part or less, which
             tells shapes apart that meet in a corner or with their ends; None = they are not. Ships
@@ -50,7 +52,7 @@ class Cut:
 
     threshold: float
     core: float | None = None
-    border: float = 0.5
+    border: float | None = None
     core_pixels: int = 8
     neck: float | None = None
 
@@ -61,17 +63,23 @@ class Cut:
 
         Args:
             probability: (H, W) of an object, NaN where the image is invalid.
-            border: (H, W) probability that a pixel is where objects touch, if there is such a map.
+            border: (H, W) probability that a pixel is where objects touch; needed where borders
+                have a say.
 
         Returns:
             (H, W) int32, numbered from 1 without a gap.
+
+        Raises:
+            SettingError: Borders have a say, and there is no map of them.
         """
+        if self.border is not None and border is None:
+            raise _no_borders(self)
         inside = probability >= np.float32(self.threshold)  # as maps are made, in single precision
         ids = label_objects(inside)
-        if border is None and self.core is None and self.neck is None:
+        if self.border is None and self.core is None and self.neck is None:
             return ids
         core = inside if self.core is None else inside & (probability >= np.float32(self.core))
-        if border is not None:
+        if self.border is not None and border is not None:
             core = core & (border < np.float32(self.border))
         if self.neck is not None:
             core = thick_parts(core, self.neck)
@@ -83,6 +91,8 @@ class Cut:
         parts = [f"probability {self.threshold:g} or more"]
         if self.core is not None:
             parts.append(f"divided among cores of {self.core:g} or more")
+        if self.border is not None:
+            parts.append(f"divided where a border between objects has {self.border:g} or more")
         if self.neck is not None:
             parts.append(f"divided at necks of {self.neck:g} of their thickness or less")
         return ", ".join(parts)
@@ -128,6 +138,15 @@ class ObjectRule:
         if self.gate > 0:
             parts.append(f"none on images whose presence is below {self.gate:g}")
         return "; ".join(parts)
+
+
+def _no_borders(cut: Cut) -> SettingError:
+    return SettingError(
+        "objects can't be told apart by their borders: there is no map of them",
+        where=f"the rule for objects: {cut.words}",
+        expected="probabilities and borders of one model",
+        fix="use the model that the rule was tuned for, or one exported with --objects",
+    )
 
 
 def label_objects(mask: NDArray[np.bool_]) -> Ids:

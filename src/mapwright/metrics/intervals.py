@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,8 +33,8 @@ class Units:
 
 
 def bootstrap_interval(
-    units: Counts,
-    score: Callable[[Counts], NDArray[np.float64]],
+    units: NDArray[Any],
+    score: Callable[[NDArray[Any]], NDArray[np.float64]],
     *,
     seed: int = 0,
     draws: int = DRAWS,
@@ -49,7 +50,7 @@ def bootstrap_interval(
     same, and the draws stay small.
 
     Args:
-        units: (n, K, K) counts, one matrix per unit that was drawn independently.
+        units: (n, K, K) counts, one matrix per unit that was drawn independently; or other sums.
         score: Takes pooled counts (draws, K, K), gives (draws,) or (draws, K).
         seed: Seed of the draws.
         draws: Number of resamples.
@@ -62,7 +63,7 @@ def bootstrap_interval(
     n = len(units)
     rng = np.random.default_rng(seed)
     times = rng.multinomial(n, np.full(n, 1 / n), size=draws) if n else np.zeros((draws, 0))
-    scores = score(np.tensordot(times, units, axes=1).astype(np.int64))
+    scores = score(np.tensordot(times, units, axes=1).astype(units.dtype))
     flat = scores.reshape(draws, -1)
     bounds = np.full((2, flat.shape[1]), np.nan)
     defined = ~np.isnan(flat).all(axis=0)
@@ -72,7 +73,7 @@ def bootstrap_interval(
     return bounds.reshape(2, *scores.shape[1:])
 
 
-def _few(units: Counts, seed: int) -> Counts:
+def _few(units: NDArray[Any], seed: int) -> NDArray[Any]:
     """At most `_MOST` units, each the sum of as many of these, give or take one."""
     if len(units) <= _MOST:
         return units

@@ -9,7 +9,7 @@ must be named beforehand are the cuts, and the size below which a component is n
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +31,13 @@ CUTS = (
     *(Cut(threshold, core=0.8) for threshold in (0.5, 0.4, 0.6, 0.3)),
 )
 """Plain cuts, then those that divide at necks or among cores."""
+
+BORDER_CUTS = tuple(
+    Cut(threshold, border=border)
+    for border in (0.5, 0.3, 0.7)
+    for threshold in (0.5, 0.4, 0.6, 0.3)
+)
+"""Those that divide at borders; for a model that learnt where objects touch."""
 
 SIZES = (1, 10, 20, 40, 80, 160)
 """Smallest sizes in pixels."""
@@ -65,6 +72,11 @@ class Grid:
                 expected="one or more of each, sizes and gates in ascending order",
             )
 
+    @classmethod
+    def usual(cls, *, border: bool) -> Self:
+        """What is tried of a model; `border`: whether it says where objects touch."""
+        return cls((*CUTS, *BORDER_CUTS)) if border else cls()
+
     def rule(self, place: tuple[int, int, int]) -> ObjectRule:
         """The rule at a place of the grid."""
         cut, size, gate = place
@@ -76,6 +88,7 @@ class Record:
     """What is kept of one image: about 200 bytes, and 28 for each component of each cut.
 
     Args:
+        grid: What it was made to try.
         presence: Probability that there is any object.
         truth: (n,) int32 pixels of each true object.
         components: (m, 7) int32, one row for each component of each cut: cut; pixels; of these
@@ -84,14 +97,15 @@ class Record:
             `truth`, else -1.
     """
 
+    grid: Grid
     presence: float
     truth: NDArray[np.int32]
     components: NDArray[np.int32]
 
-    def counts(self, rule: ObjectRule, grid: Grid) -> ObjectCounts:
+    def counts(self, rule: ObjectRule) -> ObjectCounts:
         """What would have been counted, had a rule of the grid been applied."""
         rows = self.components
-        kept = (rows[:, CUT] == grid.cuts.index(rule.cut)) & (rows[:, SIZE] >= rule.smallest)
+        kept = (rows[:, CUT] == self.grid.cuts.index(rule.cut)) & (rows[:, SIZE] >= rule.smallest)
         rows = rows[kept & (self.presence >= rule.gate)]
         truth = no_hits(self.truth)
         paired = rows[rows[:, OWNER] >= 0]
@@ -114,7 +128,7 @@ def record(
         truth: (H, W) true objects; below 0 what counts nowhere.
         probability: (H, W) of an object, NaN where the image is invalid.
         grid: What is to be tried.
-        border: (H, W) probability of a border between objects, if there is such a map.
+        border: (H, W) probability of a border between objects, if anything tries it.
         presence: Probability that the image holds an object; None = that of the map.
     """
     sizes = np.unique(truth[truth > 0], return_counts=True)[1]
@@ -126,6 +140,7 @@ def record(
     ]
     rows = np.concatenate([NOTHING, *found])
     return Record(
+        grid,
         presence_of(probability) if presence is None else float(presence),
         sizes.astype(np.int32),
         rows if len(rows) else NOTHING,  # one for all empty images

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from mapwright.metrics import confusion as cm
 from mapwright.metrics.boundary import Bands, boundary_iou
+from mapwright.metrics.calibration_result import Calibration
 from mapwright.metrics.intervals import Units, bootstrap_interval
 from mapwright.metrics.object_result import ObjectScores
 from mapwright.metrics.undefined import with_nan, without_nan
@@ -90,6 +91,7 @@ class Scores:
         boundary_width: Width of the boundary bands in pixels; 0 when not counted.
         without_leak: The scores without ground that was learnt from; None when nobody looked.
         objects: Scores of the objects of a class; None when they are not counted.
+        calibration: How good the probabilities are; None when nobody looked.
     """
 
     images: tuple[str, ...]
@@ -113,6 +115,7 @@ class Scores:
     boundary_width: int = 0
     without_leak: WithoutLeak | None = None
     objects: ObjectScores | None = None
+    calibration: Calibration | None = None
 
     def plain(self) -> dict[str, Any]:
         """The scores as JSON-able built-in types; None where a score is not defined."""
@@ -138,6 +141,10 @@ class Scores:
             values["objects"] = ObjectScores.from_plain(plain["objects"])
         else:
             values.pop("objects", None)
+        if plain.get("calibration"):
+            values["calibration"] = Calibration.from_plain(plain["calibration"])
+        else:
+            values.pop("calibration", None)
         return cls(classes=classes, **values)
 
 

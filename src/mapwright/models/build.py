@@ -62,6 +62,7 @@ def build_model(
     bands: Sequence[str] | None = None,
     pixels: int = 0,
     build: str = "",
+    border: bool = False,
 ) -> tuple[nn.Module, StartingWeights]:
     """Build a segmentation network.
 
@@ -76,21 +77,23 @@ def build_model(
         pixels: Width of the branch that sees each pixel by itself; 0 = none.
         build: `package.module:function` that makes a network of your own instead of these; see
             `mapwright.models.custom`.
+        border: Whether a further channel, the last, is to say where objects touch.
 
     Returns:
         A module (N, C, H, W) -> logits (N, K, H, W), H and W multiples of `stride_of` it, 32 for
-        those named here, and what it starts from.
+        those named here, and what it starts from. With `border`, K is one more.
 
     Raises:
         SettingError: Architecture or encoder is unknown, or they don't go together.
         WeightsError: Demanded weights can't be had.
     """
+    channels = classes + border
     network, start = (
-        _own(build, in_channels, classes, weights)
+        _own(build, in_channels, channels, weights)
         if build
-        else _named(architecture, encoder, in_channels, classes, weights, bands)
+        else _named(architecture, encoder, in_channels, channels, weights, bands)
     )
-    return (WithPixels(network, in_channels, classes, pixels) if pixels else network), start
+    return (WithPixels(network, in_channels, channels, pixels) if pixels else network), start
 
 
 def _own(

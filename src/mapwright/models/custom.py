@@ -3,7 +3,8 @@
 A function `(in_channels, classes) -> torch.nn.Module` makes it, a module
 (N, C, H, W) float32 -> (N, K, H, W) float32 logits. Input is standardised, and 0 where invalid.
 Heights and widths come as multiples of its attribute `stride` (a whole number of pixels; 32
-without one).
+without one). Where the borders between objects are learnt, `classes` is one more than there are:
+the last channel is theirs.
 A model file holds the name of the function, never its code.
 """
 
@@ -22,6 +23,11 @@ import torch
 from torch import Tensor, nn
 
 from mapwright.errors import MapwrightError, SettingError
+
+_ONE_MORE = (
+    "give as many channels as `classes` asks for: one more than there are classes where the "
+    "borders between objects are learnt, which border=0 leaves out"
+)
 
 Build = Callable[[int, int], nn.Module]
 """Takes the numbers of bands and of classes."""
@@ -166,7 +172,9 @@ def _require_logits(name: str, network: nn.Module, bands: int, classes: int) -> 
     if given == (1, side, 2 * side, classes):
         raise _wrong(name, "its network gives classes last", "wrap it in mapwright.ChannelsLast")
     if given != wanted:
-        raise _wrong(name, f"its network gives {given} for a tile of {side} x {2 * side} pixels")
+        what = f"its network gives {given}, not {wanted}, for a tile of {side} x {2 * side} pixels"
+        fix = _ONE_MORE if given[1:2] == (classes - 1,) else "correct the function"
+        raise _wrong(name, what, fix)
     if bool((found >= 0).all()) and torch.allclose(found.sum(dim=1), torch.ones(()), atol=1e-4):
         raise _wrong(name, "its network gives probabilities", "leave the last softmax out")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -64,47 +65,81 @@ class Inputs(nn.Module):
         return invalid.any(dim=1, keepdim=True)
 
 
+class Look(NamedTuple):
+    """All that a model says of a batch.
+
+    Args:
+        logits: (N, K, H, W) of the classes.
+        presence: (N,) logits that a tile holds an object; None without a gate.
+        border: (N, H, W) logits that objects touch at a pixel; None where that was not learnt.
+    """
+
+    logits: Tensor
+    presence: Tensor | None = None
+    border: Tensor | None = None
+
+
 class SegmentationModel(nn.Module):
     """Inputs and network as one: file values in, logits out, for any height and width.
 
     Args:
         inputs: File values to standardised values.
-        network: Standardised (N, C, H, W) to logits (N, K, H, W).
+        network: Standardised (N, C, H, W) to logits (N, K, H, W), and one channel more where the
+            borders between objects are learnt.
         stride: Height and width that the network takes are multiples of this, in pixels.
         gate: Says from the network's features whether a tile holds an object; None = there is none.
+        border: Whether the last channel of the network says where objects touch.
 
     Shape:
         (N, C, H, W) float32 file values, NaN where invalid -> (N, K, H, W) float32 logits.
     """
 
     def __init__(
-        self, inputs: Inputs, network: nn.Module, stride: int = 32, gate: Gate | None = None
+        self,
+        inputs: Inputs,
+        network: nn.Module,
+        stride: int = 32,
+        gate: Gate | None = None,
+        border: bool = False,
     ) -> None:
         super().__init__()
-        self.inputs, self.network, self.stride, self.gate = inputs, network, stride, gate
+        self.inputs, self.network, self.stride = inputs, network, stride
+        self.gate, self.border = gate, border
 
     def forward(self, image: Tensor) -> Tensor:
-        """Logits of a batch; sizes that are no multiple of the stride are padded and cut back."""
-        logits: Tensor = self.network(self._padded(image))
-        return logits[..., : image.shape[-2], : image.shape[-1]]
+        """Logits of the classes alone, (N, K, H, W); see `channels`."""
+        return self.parted(self.channels(image)).logits
 
-    def with_presence(self, image: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits as `forward` gives them, and (N,) logits that a tile holds an object."""
+    def channels(self, image: Tensor) -> Tensor:
+        """All channels of the network; sizes that are no multiple of the stride are padded."""
+        found: Tensor = self.network(self._padded(image))
+        return found[..., : image.shape[-2], : image.shape[-1]]
+
+    def everything(self, image: Tensor) -> Look:
+        """All that the model says of a batch; the same logits as `forward`."""
         return self.look(self._padded(image), image.shape[-2], image.shape[-1])
 
-    def look(self, x: Tensor, height: int, width: int) -> tuple[Tensor, Tensor]:
-        """Logits and presence of standardised tiles; there must be a gate.
+    def look(self, x: Tensor, height: int, width: int, gated: bool = True) -> Look:
+        """All that the model says of standardised tiles.
 
         Args:
             x: (N, C, H, W) standardised, padded at the bottom and on the right.
             height: Rows without padding.
             width: Columns without padding.
+            gated: Whether to ask the gate, if there is one.
         """
-        assert self.gate is not None
+        if self.gate is None or not gated:
+            return self.parted(self.network(x)[..., :height, :width])
         with deepest_features(self.network) as found:
-            logits: Tensor = self.network(x)
-        logits = logits[..., :height, :width]
-        return logits, self.gate(found[0] if found else object_odds(logits))
+            seen = self.parted(self.network(x)[..., :height, :width])
+        presence: Tensor = self.gate(found[0] if found else object_odds(seen.logits))
+        return seen._replace(presence=presence)
+
+    def parted(self, channels: Tensor) -> Look:
+        """What each channel of the network means."""
+        if not self.border:
+            return Look(channels)
+        return Look(channels[:, :-1], border=channels[:, -1])
 
     def _padded(self, image: Tensor) -> Tensor:
         x: Tensor = self.inputs(image)

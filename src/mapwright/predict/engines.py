@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,25 +12,45 @@ from mapwright.onnxfile import OnnxFile
 from mapwright.types import Tta
 
 
+class Seen(NamedTuple):
+    """All that a model says of a batch of tiles.
+
+    Args:
+        probabilities: (N, K, h, w) float32, summing to one over K.
+        presence: (N,) float32, probability that a tile holds an object; None without a gate. A tile
+            without a valid pixel holds none.
+        border: (N, h, w) float32, probability that objects touch at a pixel; None where that was
+            not learnt.
+    """
+
+    probabilities: NDArray[np.float32]
+    presence: NDArray[np.float32] | None = None
+    border: NDArray[np.float32] | None = None
+
+    @property
+    def channels(self) -> NDArray[np.float32]:
+        """(N, K, h, w), or (N, K + 1, h, w) with the border as the last channel."""
+        if self.border is None:
+            return self.probabilities
+        return np.concatenate([self.probabilities, self.border[:, None]], axis=1)
+
+
 class Engine(Protocol):
     """Runs a model.
 
     Args:
         classes: Number of classes K.
+        border: Whether it says where objects touch.
     """
 
     classes: int
+    border: bool
 
     def probabilities(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         """(N, C, h, w) file values, NaN where invalid -> (N, K, h, w) summing to one over K."""
 
-    def look(
-        self, tiles: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """The same, and (N,) probabilities that a tile holds an object; None without a gate.
-
-        A tile without a valid pixel holds none.
-        """
+    def look(self, tiles: NDArray[np.float32]) -> Seen:
+        """The same, and what else the model says."""
 
 
 def open_engine(card: Card, tta: Tta) -> Engine:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
+from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
 
 from mapwright.card import Card
@@ -25,11 +26,13 @@ from mapwright.io.maps import (
 from mapwright.io.picture import overlay, save_picture
 from mapwright.io.vector import PolygonOptions
 from mapwright.metrics.components import Ids
+from mapwright.metrics.temperature import temper
 from mapwright.onnxfile import SUFFIX, load_onnx
 from mapwright.predict.engines import Engine, open_engine
 from mapwright.predict.pipeline import Tiling, decide, predict_rows, predict_samples, predict_whole
 from mapwright.predict.presence import Presence
 from mapwright.predict.source import Source
+from mapwright.predict.stitch import Strip
 from mapwright.progress import Progress
 from mapwright.types import IGNORE, ClassIndex, Image, Probabilities, Tta, Window
 
@@ -43,12 +46,14 @@ class Prediction:
 
     Args:
         classes: (H, W) uint8 class indices, `IGNORE` where the image is invalid.
-        probabilities: (K, H, W) float32, NaN where the image is invalid.
+        probabilities: (K, H, W) float32, calibrated, NaN where the image is invalid.
         geobox: Shape, transform and CRS; those of the image.
         class_names: What the class indices mean.
         doubts: What about the values of the image the model may not cope with.
         presence: Probability that the image holds any object, the highest of its tiles; None
             without a gate.
+        border: (H, W) float32, probability that objects touch at a pixel, NaN where the image is
+            invalid; None where the model does not say it.
     """
 
     classes: ClassIndex
@@ -57,6 +62,7 @@ class Prediction:
     class_names: tuple[str, ...]
     doubts: tuple[Doubt, ...] = ()
     presence: float | None = None
+    border: NDArray[np.float32] | None = None
 
 
 @dataclass(frozen=True)
@@ -150,6 +156,7 @@ class Model:
             class_names=self.bundle.spec.class_names,
             doubts=self._doubts(source),
             presence=presence.highest,
+            border=_joined(parts),
         )
 
     def objects(self, path: str | Path) -> Ids:
@@ -163,9 +170,10 @@ class Model:
             SettingError: The model does not say which class is counted.
         """
         index, presence = self.bundle.require_counted(), Presence()
-        parts = self._parts(Source(self.bundle.spec, Path(path)), presence=presence)
-        soft = np.concatenate([part.probabilities[index] for part in parts])
-        return self.bundle.decision.object_rule.objects(soft, presence=presence.highest)
+        parts = list(self._parts(Source(self.bundle.spec, Path(path)), presence=presence))
+        soft = np.concatenate([part.raw[index] for part in parts])
+        rule = self.bundle.decision.object_rule
+        return rule.objects(soft, _joined(parts), presence.highest)
 
     def predict_file(
         self,
@@ -258,20 +266,21 @@ class Model:
         """
         size = image.shape[1], image.shape[2]
         strips = predict_rows(self._engine, lambda w: w.cut(image, np.nan), size, self._tiling)
-        threshold = self.bundle.decision.threshold
+        threshold = self.bundle.decision.raw_threshold
         return np.concatenate([decide(strip.probabilities, threshold) for strip in strips])
 
     def probabilities(self, image: Image) -> Probabilities:
-        """Probabilities (K, H, W) of an image in memory; see `classify`."""
-        return predict_whole(self._engine, image, self._tiling)
+        """Calibrated probabilities (K, H, W) of an image in memory; see `classify`."""
+        raw = predict_whole(self._engine, image, self._tiling)
+        return temper(raw, self.bundle.decision.temperature)
 
     def samples(
         self,
         read: Callable[[Window], Sample],
         size: tuple[int, int],
         presence: Presence | None = None,
-    ) -> Iterator[tuple[Sample, Probabilities]]:
-        """Predict a labelled image strip by strip; see `predict_samples`."""
+    ) -> Iterator[tuple[Sample, Strip]]:
+        """Predict a labelled image strip by strip, before calibration; see `predict_samples`."""
         return predict_samples(self._engine, read, size, self._tiling, presence)
 
     def only(self, members: Sequence[int]) -> Model:
@@ -296,25 +305,40 @@ class Model:
         """Finished rows, with what is invalid taken out."""
         size = source.info.size
         strips = predict_rows(self._engine, source.read, size, self._tiling, progress, presence)
-        for row, probabilities in strips:
+        for row, probabilities, border in strips:
             window = Window(row, 0, probabilities.shape[1], size[1])
             valid = ~np.isnan(source.read(window)).any(axis=0)
             valid &= probabilities.sum(axis=0) > 0  # not so where a network overflowed
-            classes = decide(probabilities, self.bundle.decision.threshold)
+            classes = decide(probabilities, self.bundle.decision.raw_threshold)
             yield _Part(
                 row,
                 np.where(valid, classes, IGNORE).astype(np.uint8),
                 np.where(valid, probabilities, np.float32(np.nan)),
+                None if border is None else np.where(valid, border, np.float32(np.nan)),
+                self.bundle.decision.temperature,
             )
 
 
 class _Part(NamedTuple):
     row: int
     classes: ClassIndex
-    probabilities: Probabilities
+    raw: Probabilities
+    border: NDArray[np.float32] | None
+    temperature: float
+
+    @property
+    def probabilities(self) -> Probabilities:
+        """(K, h, W) calibrated, NaN where invalid."""
+        return temper(self.raw, self.temperature)
 
     @property
     def confidence(self) -> Probabilities:
         """(1, h, W) the probability of the class that was chosen, NaN where invalid."""
         chosen = np.where(self.classes == IGNORE, 0, self.classes)
         return np.take_along_axis(self.probabilities, chosen[None], axis=0)
+
+
+def _joined(parts: Sequence[_Part]) -> NDArray[np.float32] | None:
+    """(H, W) the border of all rows; None where the model does not say it."""
+    borders = [part.border for part in parts if part.border is not None]
+    return np.concatenate(borders) if borders else None

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
 from mapwright.errors import ModelFileError
+from mapwright.metrics.temperature import temper
 from mapwright.onnxfile import OnnxFile, reason_of
-from mapwright.predict.engines import views_of
+from mapwright.predict.engines import Seen, views_of
 from mapwright.types import Tta
 
 Array = NDArray[np.float32]
@@ -22,24 +25,33 @@ class OnnxEngine:
     """
 
     def __init__(self, file: OnnxFile, tta: Tta = "none") -> None:
-        self.classes = len(file.spec.classes)
+        self.classes, self.border = len(file.spec.classes), file.form.border
         self._file, self._views = file, views_of(tta)
 
     def probabilities(self, tiles: Array) -> Array:
         """See `Engine`. All zero where the graph gives no class; a mask gives ones and zeros."""
-        return self.look(tiles)[0]
+        return self.look(tiles).probabilities
 
-    def look(self, tiles: Array) -> tuple[Array, Array | None]:
+    def look(self, tiles: Array) -> Seen:
         """See `Engine` and `probabilities`."""
-        total, seen = np.zeros((), np.float32), np.zeros((), np.float32)
-        for quarters, flip in self._views:
-            found, *presence = self._run(_turn(tiles, quarters, flip))
-            total = total + _turn_back(self._soft(found), quarters, flip)
-            seen = seen + (np.asarray(presence[0], np.float32) if presence else 0)
-        mean = np.asarray(total / len(self._views), np.float32)
-        if not self._file.form.presence:
-            return mean, None
-        return mean, np.asarray(seen / len(self._views), np.float32)
+        views = [self._view(tiles, quarters, flip) for quarters, flip in self._views]
+        return Seen(
+            _mean([seen.probabilities for seen in views]),
+            _mean([seen.presence for seen in views if seen.presence is not None]),
+            _mean([seen.border for seen in views if seen.border is not None]),
+        )
+
+    def _view(self, tiles: Array, quarters: int, flip: bool) -> Seen:
+        """What the graph says of tiles that were turned, turned back."""
+        outputs = self._run(_turn(tiles, quarters, flip))
+        found = dict(zip(self._file.form.outputs, outputs, strict=True))
+        soft = self._soft(found[self._file.form.output])
+        border, presence = found.get("border"), found.get("presence")
+        return Seen(
+            _turn_back(soft, quarters, flip),
+            None if presence is None else np.asarray(presence, np.float32),
+            None if border is None else _turn_back(np.nan_to_num(border), quarters, flip),
+        )
 
     def _run(self, tiles: Array) -> list[NDArray[np.generic]]:
         """What the graph gives, each output (N, ...) whatever its form."""
@@ -71,7 +83,10 @@ class OnnxEngine:
         return found
 
     def _soft(self, found: NDArray[np.generic]) -> Array:
-        """(N, K, h, w) probabilities of what the graph gave."""
+        """(N, K, h, w) probabilities of what the graph gave, before calibration.
+
+        It calibrates each tile; here that is the last step, once tiles and views are averaged.
+        """
         if self._file.form.output == "mask":
             classes = np.arange(self.classes).reshape(1, -1, 1, 1)
             return np.asarray(found[:, None] == classes, np.float32)
@@ -79,7 +94,13 @@ class OnnxEngine:
         if self._file.form.output == "logits":
             soft = np.exp(soft - soft.max(axis=1, keepdims=True))
             soft /= soft.sum(axis=1, keepdims=True)
-        return np.nan_to_num(soft, nan=0.0)
+        hotter = 1 / self._file.decision.temperature
+        return temper(np.nan_to_num(soft, nan=0.0), hotter, axis=1)
+
+
+def _mean(views: list[Array]) -> Any:
+    """The mean of what several views gave; None where they gave nothing."""
+    return np.mean(views, axis=0, dtype=np.float32) if views else None
 
 
 def _turn(x: Array, quarters: int, flip: bool) -> Array:

@@ -53,24 +53,23 @@ def predict_rows(
         presence: Told of every tile whether it holds an object.
 
     Yields:
-        Strips of probabilities from the top row to the last.
+        Strips of probabilities, and of borders where the model says them, from the top row to the
+        last; both are blended alike.
     """
     windows = plan_windows(*size, tiling.tile, tiling.overlap)
 
     def tiles() -> Iterator[tuple[Window, Probabilities]]:
         for start in range(0, len(windows), tiling.batch):
             group = windows[start : start + tiling.batch]
-            images = np.stack([read(window) for window in group])
-            if presence is None:
-                soft = engine.probabilities(images)
-            else:
-                soft, seen = engine.look(images)
-                presence.note(seen)
-            yield from zip(group, soft, strict=True)
+            seen = engine.look(np.stack([read(window) for window in group]))
+            if presence is not None:
+                presence.note(seen.presence)
+            yield from zip(group, seen.channels, strict=True)
             if progress:
                 progress.advance(len(group))
 
-    return stitch(tiles(), *size, engine.classes)
+    for strip in stitch(tiles(), *size, engine.classes + engine.border):
+        yield strip.parted(engine.classes)
 
 
 def predict_samples(
@@ -79,7 +78,7 @@ def predict_samples(
     size: tuple[int, int],
     tiling: Tiling,
     presence: Presence | None = None,
-) -> Iterator[tuple[Sample, Probabilities]]:
+) -> Iterator[tuple[Sample, Strip]]:
     """Predict a labelled image strip by strip, each beside what the files hold there.
 
     Args:
@@ -90,8 +89,8 @@ def predict_samples(
         presence: Told of every tile whether it holds an object.
     """
     strips = predict_rows(engine, lambda w: read(w).image, size, tiling, presence=presence)
-    for row, probabilities in strips:
-        yield read(Window(row, 0, probabilities.shape[1], size[1])), probabilities
+    for strip in strips:
+        yield read(Window(strip.row, 0, strip.probabilities.shape[1], size[1])), strip
 
 
 def predict_whole(

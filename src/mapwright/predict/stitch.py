@@ -19,10 +19,19 @@ class Strip(NamedTuple):
     Args:
         row: First row.
         probabilities: (K, h, W) float32; all zero where no tile was predicted.
+        border: (h, W) float32, probability that objects touch at a pixel; None where the model
+            does not say it.
     """
 
     row: int
     probabilities: Probabilities
+    border: NDArray[np.float32] | None = None
+
+    def parted(self, classes: int) -> Strip:
+        """The same rows; what was stitched beyond the classes is the border."""
+        if len(self.probabilities) == classes:
+            return self
+        return Strip(self.row, self.probabilities[:classes], self.probabilities[classes])
 
 
 def tile_weights(tile: int) -> NDArray[np.float32]:

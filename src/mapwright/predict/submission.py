@@ -67,7 +67,7 @@ def write_submission(model: Model, images: Sequence[Path], path: Path) -> Submis
         OutputError: The table can't be written, or two images share a name.
         SettingError: The model does not say which class is counted.
     """
-    done = Submission(path, model.bundle.decision.object_rule.words)
+    done = Submission(path, model.bundle.decision.object_words)
     model.bundle.require_counted()
     with progress_bar("predict", len(images)) as progress:
 

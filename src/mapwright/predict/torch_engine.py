@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mapwright.models.inputs import SegmentationModel
-from mapwright.predict.engines import views_of
+from mapwright.predict.engines import Seen, views_of
 from mapwright.types import Tta
 
 
@@ -32,6 +32,7 @@ class TorchEngine:
         device: torch.device | str = "cpu",
     ) -> None:
         self.classes, self._tta, self._device = classes, tta, torch.device(device)
+        self.border = networks[0].border
         self._networks = [
             network.to(self._device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
             for network in networks
@@ -39,31 +40,32 @@ class TorchEngine:
 
     def probabilities(self, tiles: NDArray[np.float32]) -> NDArray[np.float32]:
         """See `Engine`; float32 arithmetic."""
-        return self.look(tiles)[0]
+        return self.look(tiles).probabilities
 
     @torch.inference_mode()
-    def look(
-        self, tiles: NDArray[np.float32]
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+    def look(self, tiles: NDArray[np.float32]) -> Seen:
         """See `Engine`; float32 arithmetic."""
         batch = torch.from_numpy(tiles).to(self._device)
-        views, gated = views_of(self._tta), self._networks[0].gate is not None
-        total, seen = torch.zeros(()), torch.zeros(())
+        views, first = views_of(self._tta), self._networks[0]
+        total, presence, border = torch.zeros(()), torch.zeros(()), torch.zeros(())
         for network in self._networks:
             for quarters, flip in views:
                 view = _turn(batch, quarters, flip).contiguous(memory_format=torch.channels_last)
-                if gated:
-                    logits, presence = network.with_presence(view)
-                    seen = seen + presence.sigmoid()
-                else:
-                    logits = network(view)
-                total = total + _turn_back(logits.softmax(dim=1), quarters, flip)
+                seen = network.everything(view)
+                total = total + _turn_back(seen.logits.softmax(dim=1), quarters, flip)
+                if seen.presence is not None:
+                    presence = presence + seen.presence.sigmoid()
+                if seen.border is not None:
+                    border = border + _turn_back(seen.border.sigmoid(), quarters, flip)
         count = len(self._networks) * len(views)
-        mean: NDArray[np.float32] = (total / count).cpu().numpy()
-        if not gated:
-            return mean, None
-        empty = self._networks[0].inputs.invalid(batch).all(dim=(1, 2, 3))
-        return mean, torch.where(empty, 0.0, seen / count).cpu().numpy()
+        empty = first.inputs.invalid(batch).all(dim=(1, 2, 3))
+        return Seen(
+            (total / count).cpu().numpy(),
+            torch.where(empty, 0.0, presence / count).cpu().numpy()
+            if first.gate is not None
+            else None,
+            (border / count).cpu().numpy() if first.border else None,
+        )
 
 
 def _turn(x: Tensor, quarters: int, flip: bool) -> Tensor:

@@ -12,6 +12,7 @@ from markupsafe import Markup
 from matplotlib.figure import Figure
 
 from mapwright.io.files import make_folder, write_text
+from mapwright.report.calibration import reliability_figure, told_calibration
 from mapwright.report.curves import confusion_figure, curves_figure, save_figure
 from mapwright.report.facts import Facts, gather
 from mapwright.report.figures import comparison_figure
@@ -50,6 +51,7 @@ def write_report(folder: Path, root: Path | None = None) -> list[Path]:
         "notes": [*score_notes(scores), *filter(None, [caveat(scores)])] if scores else [],
         "per_image": per_image_rows(scores) if scores else [],
         "objects": told_objects(scores.objects) if scores else None,
+        "calibration": told_calibration(scores.calibration) if scores else None,
         "protocol": protocol(facts),
         "reproduce": reproduce(facts),
         "figures": figures,
@@ -70,6 +72,7 @@ def filters() -> dict[str, Callable[..., str]]:
     """How pages show scores, intervals, settings and cells of Markdown tables."""
     return {
         "score": _score,
+        "fine": lambda value: _score(value, 4),
         "bounds": _bounds,
         "setting": _setting,
         "cell": lambda text: str(text).replace("|", "\\|"),
@@ -83,6 +86,8 @@ def _draw(facts: Facts, folder: Path) -> dict[str, Any]:
     drawings: dict[str, Callable[[], Figure]] = {"curves": lambda: curves_figure(facts.rows)}
     if scores := facts.scores:
         drawings["confusion"] = lambda: confusion_figure(scores)
+        if found := scores.calibration:
+            drawings["reliability"] = lambda: reliability_figure(found)
     for name, draw in drawings.items():
         paths[name] = folder / f"{name}.png"
         inline[name] = Markup(save_figure(draw, paths[name]))
@@ -108,8 +113,8 @@ def _data_uri(path: Path) -> str:
     return "data:image/jpeg;base64," + base64.b64encode(path.read_bytes()).decode()
 
 
-def _score(value: float) -> str:
-    return "–" if math.isnan(value) else f"{value:.3f}"
+def _score(value: float, digits: int = 3) -> str:
+    return "–" if math.isnan(value) else f"{value:.{digits}f}"
 
 
 def _bounds(pair: tuple[float, float]) -> str:

@@ -53,7 +53,7 @@ def _decision(card: OnnxFile, header: Mapping[str, Any]) -> str:
     if len(names) > 2:
         return f"{inside}; of each pixel the most probable class is taken."
     threshold = header["decision"]["threshold"]
-    return f"{inside}; a pixel is {names[1]} from a probability of {threshold:g} on."
+    return f"{inside}; a pixel is {names[1]} from a probability of {threshold:.3g} on."
 
 
 def _proof(proof: Mapping[str, Any]) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mapwright.data.config import read_toml
+from mapwright.data.optimizers import OPTIMIZERS
 from mapwright.data.splits import group_names
 from mapwright.exporting.mlm import data_hash
 from mapwright.io.files import write_text
@@ -172,8 +173,8 @@ def _trained(facts: Facts) -> str:
     return (
         f"{plan.architecture} with {plan.encoder}; starting weights: {history.weights_source} "
         f"({history.weights_reason}). {each} learnt {' / '.join(map(str, history.steps))} steps "
-        "with AdamW, the learning rate rising, then falling along a cosine to zero. All of it took "
-        f"{history.seconds / 60:.1f} minutes{given}."
+        f"with {OPTIMIZERS[plan.optimizer].words}, the learning rate rising, then falling along a "
+        f"cosine to zero. All of it took {history.seconds / 60:.1f} minutes{given}."
     ) + (f" The clock cut fold {cut} short." if cut else "")
 
 

@@ -9,6 +9,7 @@ import numpy as np
 from mapwright.metrics.confusion import mean_over_present
 from mapwright.metrics.object_result import ObjectScores
 from mapwright.metrics.summary import Scores
+from mapwright.report.calibration import calibration_line
 
 LISTED = 30
 """Images up to which each is listed with its own scores."""
@@ -33,6 +34,8 @@ def score_notes(scores: Scores) -> list[str]:
         notes.append(_leak(scores))
     if scores.objects:
         notes.append(_objects(scores.objects))
+    if scores.calibration:
+        notes.append(calibration_line(scores.calibration))
     return notes
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mapwright.data.optimizers import OPTIMIZERS
 from mapwright.report.facts import Facts
 
 
@@ -117,8 +118,9 @@ def _training(facts: Facts) -> str:
     steps = " / ".join(map(str, history.steps))
     text = (
         f"{plan.network}; loss {plan.loss} over valid, "
-        f"labelled pixels; AdamW, learning rate {plan.learning_rate:g} after a warm-up of "
-        f"{plan.warmup:.0%}, then a cosine to zero; weight decay {plan.weight_decay:g}; "
+        f"labelled pixels; {OPTIMIZERS[plan.optimizer].words}, learning rate "
+        f"{plan.learning_rate:g} after a warm-up of {plan.warmup:.0%}, then a cosine to zero; "
+        f"weight decay {plan.weight_decay:g}; "
         f"{steps} steps of {plan.batch} tiles of {plan.patch} x {plan.patch} pixels, varied as the "
         f"plan says; {plan.precision}; gradients clipped at {plan.clip:g}. "
         f"It took {history.seconds / 60:.1f} minutes in all on {history.hardware}"
@@ -143,7 +145,7 @@ def _validation(facts: Facts) -> str:
         return kept
     tuned = (
         f" The decision was tuned for {plan.tune_for}: for each fold's score on the other folds; "
-        f"the one stored in the model (threshold {facts.bundle.decision.threshold:g}) on all."
+        f"the one stored in the model (threshold {facts.bundle.decision.threshold:.3g}) on all."
         if len(facts.bundle.spec.classes) == 2
         else ""
     )
@@ -187,11 +189,17 @@ def _objects(facts: Facts) -> str:
     decision = facts.bundle.decision.objects
     assert decision
     return (
-        f"Objects are {decision.rule.words}. Why: {decision.reason}. Presence is "
+        f"Objects are {facts.bundle.decision.object_words}. Why: {decision.reason}. Presence is "
         + (
             "what the network's gate says of the tile where it is surest."
             if facts.bundle.plan.gate
             else "the mean of the 30 highest probabilities of an image."
+        )
+        + (
+            " The network also learnt where objects touch: the edge between two of them, "
+            f"{facts.bundle.plan.border} pixels wide on either side, as a further channel."
+            if facts.bundle.plan.border
+            else ""
         )
         + " Maps show every pixel from the threshold on; smallest size, gate and division apply to"
         " objects, which `mapwright predict --format kaggle` writes."

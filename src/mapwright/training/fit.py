@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mapwright.bundle import Bundle, assemble
+from mapwright.data.borders import Borders
 from mapwright.data.dataset import Dataset, Item
 from mapwright.data.fingerprint import Fingerprint
 from mapwright.data.tiles import SampleCache, TrainingTiles
@@ -89,7 +90,15 @@ class Job:
             empty=self.plan.empty,
             mining=self.plan.mining,
             bare=self._bare(),
+            borders=self._borders(),
         )
+
+    def _borders(self) -> Borders | None:
+        """Where objects touch, if that is learnt."""
+        counted = self.dataset.spec.counted
+        if not self.plan.border or counted is None:
+            return None
+        return self.cache.borders(counted, self.plan.border)
 
     def _bare(self) -> list[int]:
         """Numbers of the images to learn from in which only the first class occurs."""
@@ -170,13 +179,13 @@ class Validation:
         engine = TorchEngine([model], classes, device=next(model.parameters()).device)
         counts = np.zeros((classes, classes), np.int64)
         for item in self._job.val:
-            for sample, probabilities in predict_samples(
+            for sample, strip in predict_samples(
                 engine,
                 partial(self._job.cache.read, item),
                 self._job.dataset.size(item),
                 self._tiling,
             ):
-                counts += confusion(sample.mask, decide(probabilities, 0.5), classes)
+                counts += confusion(sample.mask, decide(strip.probabilities, 0.5), classes)
         scores = iou(counts)
         named = {f"iou {n}": float(s) for n, s in zip(spec.class_names, scores, strict=True)}
         return {"score": float(mean_over_present(scores)), **named}

@@ -5,22 +5,30 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from mapwright.losses import loss_named, presence_loss
+from mapwright.losses import border_loss, loss_named, presence_loss
+from mapwright.models.inputs import Look
 from mapwright.plan import Plan
 from mapwright.types import IGNORE
 
+_BORDER = 0.5  # of the loss; it must not lead, for a border is nothing without its objects
 
-def judge(logits: Tensor, presence: Tensor | None, mask: Tensor, plan: Plan) -> Tensor:
+
+def judge(seen: Look, labels: Tensor, plan: Plan) -> Tensor:
     """The loss of a batch, a scalar.
 
     Args:
-        logits: (N, K, H, W).
-        presence: (N,) logits that a tile holds an object; None without a gate.
-        mask: (N, H, W) int64 class indices or `IGNORE`.
+        seen: What the model says of it.
+        labels: (N, L, H, W) int64: class indices or `IGNORE`; where the model says where objects
+            touch, also 1 where they do, else 0, or `IGNORE`.
         plan: Names the loss and weighs its parts.
     """
-    loss = loss_named(plan.loss, plan.alarm, plan.smooth)(logits, mask)
-    return loss if presence is None else loss + plan.gate * presence_loss(presence, mask)
+    mask = labels[:, 0]
+    loss = loss_named(plan.loss, plan.alarm, plan.smooth)(seen.logits, mask)
+    if seen.presence is not None:
+        loss = loss + plan.gate * presence_loss(seen.presence, mask)
+    if seen.border is not None:
+        loss = loss + _BORDER * border_loss(seen.border, labels[:, 1])
+    return loss
 
 
 @torch.no_grad()

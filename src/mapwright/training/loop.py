@@ -20,10 +20,11 @@ from mapwright.data.augment import augment
 from mapwright.data.hard import HardTiles
 from mapwright.data.tiles import Batch
 from mapwright.errors import TrainingError
-from mapwright.models.inputs import Inputs, SegmentationModel
+from mapwright.models.inputs import Inputs, Look, SegmentationModel
 from mapwright.plan import Plan
 from mapwright.progress import Progress
 from mapwright.training.judge import false_alarms, judge
+from mapwright.training.optimizer import make_optimizer
 from mapwright.training.state import NO_KEEPER, Fitted, Keeper, Rows
 
 Draw = Callable[[int, HardTiles], Batch]
@@ -70,11 +71,9 @@ def fit(
     """
     if plan.channels_last:
         model = model.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    optimizer = torch.optim.AdamW(
-        model.parameters(), lr=plan.learning_rate, weight_decay=plan.weight_decay
-    )
+    optimizer = make_optimizer(model.parameters(), plan)
     network, wrapped = fabric.setup(model, optimizer)
-    network.mark_forward_method("with_presence")
+    network.mark_forward_method("everything")
     fitted = keeper.restore(model, optimizer)
     progress.advance(fitted.step)
     while fitted.step < plan.steps and not fitted.cut_short:
@@ -109,17 +108,13 @@ def _loss(
     """
     torch.manual_seed(plan.seed * 1_000_003 + step)
     rng = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
-    source, labels = fabric.to_device(batch.image), fabric.to_device(batch.mask)
+    source, labels = fabric.to_device(batch.image), fabric.to_device(batch.labels)
     std = inputs.std.flatten()
-    image, mask = augment(source, labels, plan.patch, plan.augmentation, std, rng)
+    image, labels = augment(source, labels, plan.patch, plan.augmentation, std, rng)
     network.train()
-    logits, presence = (
-        network.with_presence(image)  # type: ignore[operator]
-        if plan.gate
-        else (network(image), None)
-    )
-    alarms = false_alarms(logits, mask) if plan.mining else [math.nan] * len(mask)
-    return judge(logits, presence, mask, plan), alarms
+    seen: Look = network.everything(image)  # type: ignore[operator]
+    alarms = false_alarms(seen.logits, labels[:, 0]) if plan.mining else [math.nan] * len(labels)
+    return judge(seen, labels, plan), alarms
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:

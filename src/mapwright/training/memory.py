@@ -13,12 +13,13 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mapwright.bundle import assemble
 from mapwright.data.fingerprint import Fingerprint
+from mapwright.data.optimizers import OPTIMIZERS
 from mapwright.data.spec import DatasetSpec
 from mapwright.models.inputs import SegmentationModel
 from mapwright.plan import Memory, Plan
 from mapwright.training.judge import judge
 
-_STATES = 4  # gradients, the two moments of AdamW and the weights kept, beside the weights
+_STATES = 2  # gradients and the weights kept, beside the weights
 _TRANSIENT = 3.0  # largest tensors alive at once in the backward pass; measured on five networks
 _KERNELS = 35 * 2**20  # bytes: buffers of the convolution library; measured
 
@@ -41,7 +42,8 @@ def memory_of(spec: DatasetSpec, fingerprint: Fingerprint) -> Memory:
         weights = sum(p.numel() * p.element_size() for p in model.parameters())
         kept, largest = kept_bytes(model, plan, len(spec.used))
         sources = plan.batch * len(spec.used) * 4 * int(plan.patch * plan.augmentation.context) ** 2
-        training = kept + (1 + _STATES) * weights + int(_TRANSIENT * largest) + _KERNELS
+        states = 1 + _STATES + OPTIMIZERS[plan.optimizer].moments
+        training = kept + states * weights + int(_TRANSIENT * largest) + _KERNELS
         return base + min(samples, psutil.virtual_memory().available // 4) + 3 * sources + training
 
     return predict
@@ -69,12 +71,10 @@ def kept_bytes(model: SegmentationModel, plan: Plan, bands: int) -> tuple[int, i
     model.train()
     with FakeTensorMode(allow_non_fake_inputs=True):
         image = torch.zeros(size).to(memory_format=torch.channels_last)
-        mask = torch.zeros(size[0], *size[2:], dtype=torch.int64)
+        labels = torch.zeros(size[0], 1 + model.border, *size[2:], dtype=torch.int64)
         with torch.autograd.graph.saved_tensors_hooks(keep, lambda tensor: tensor):
             with torch.autocast("cpu", torch.bfloat16, enabled=half):
-                logits, presence = (
-                    model.with_presence(image) if model.gate else (model(image), None)
-                )
-            judge(logits, presence, mask, plan)
+                seen = model.everything(image)
+            judge(seen, labels, plan)
         sizes = [tensor.untyped_storage().nbytes() for tensor in kept.values()]
     return sum(sizes), max(sizes)

@@ -12,7 +12,7 @@ from torch import Tensor
 from mapwright.data.augment import augment
 from mapwright.data.hard import HardTiles
 from mapwright.models.build import WithPixels
-from mapwright.models.inputs import SegmentationModel
+from mapwright.models.inputs import Look, SegmentationModel
 from mapwright.plan import Plan
 from mapwright.training.judge import judge
 from mapwright.training.loop import Draw, schedule
@@ -42,7 +42,8 @@ def learn_pixels(model: SegmentationModel, draw: Draw, plan: Plan) -> None:
             group["lr"] = _RATE * schedule(step, _STEPS, plan.warmup)
         chosen = torch.randint(len(truth), (_SIDE * _SIDE,), generator=rng)
         logits = _as_image(context[:, chosen]) + branch(_as_image(seen[:, chosen]))
-        loss = judge(logits, None, truth[chosen].view(1, _SIDE, _SIDE), plan)
+        told = Look(model.parted(logits).logits)  # no single pixel shows that objects touch
+        loss = judge(told, truth[chosen].view(1, 1, _SIDE, _SIDE), plan)
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         optimizer.zero_grad()
@@ -55,8 +56,8 @@ def _sample(
     """Known pixels, varied as in training.
 
     Returns:
-        What the branch sees (C + K, n), the logits of the network (K, n), both float32, and the
-        classes (n,) int64.
+        What the branch sees (C + K, n), the channels of the network (K, n), both float32, and the
+        classes (n,) int64. A border between objects is a channel as well.
     """
     model.train()
     seen, context, truth = [], [], []
@@ -64,9 +65,9 @@ def _sample(
         batch = draw(step, HardTiles())
         std = model.inputs.std.flatten()
         image, mask = augment(batch.image, batch.mask, plan.patch, plan.augmentation, std, rng)
-        logits = model(image)  # of the network alone: the branch of a new model adds nothing
-        both = torch.cat([model.inputs(image), logits], dim=1)
-        for tile, labels, own in zip(both, mask, logits, strict=True):
+        found = model.channels(image)  # of the network alone: the branch of a new one adds nothing
+        both = torch.cat([model.inputs(image), found], dim=1)
+        for tile, labels, own in zip(both, mask, found, strict=True):
             known = torch.nonzero(labels.flatten() != IGNORE)[:, 0]
             some = known[torch.randperm(len(known), generator=rng)[:_OF_TILE]]
             seen.append(tile.flatten(1)[:, some])

@@ -22,8 +22,9 @@ def transfer(parent: Bundle, spec: DatasetSpec, model: SegmentationModel) -> Sta
 
     The first layer is matched by band name; a band that the parent did not know starts from the
     mean of its filters. The head is kept when class names are equal, else it starts anew; so does
-    the branch that sees single pixels unless the bands are equal too, and the gate where the
-    parent has none. Of an ensemble, the first member is taken.
+    the branch that sees single pixels unless the bands are equal too, the gate where the parent
+    has none, and the channel of borders between objects where it was not learnt there. Of an
+    ensemble, the first member is taken.
 
     Args:
         parent: The trained model.
@@ -37,6 +38,7 @@ def transfer(parent: Bundle, spec: DatasetSpec, model: SegmentationModel) -> Sta
     fitted: dict[str, Tensor] = {}
     same_classes = parent.spec.class_names == spec.class_names
     same_bands = parent.spec.band_names == spec.band_names
+    outputs = len(parent.spec.classes) + (parent.plan.border > 0), len(spec.classes) + model.border
     for own_name, target in model.state_dict().items():
         name = _plain(own_name)
         value = old.get(name)
@@ -52,6 +54,8 @@ def transfer(parent: Bundle, spec: DatasetSpec, model: SegmentationModel) -> Sta
             raise _different(name, "is missing there")
         if _is_first_layer(value, target, parent.spec, spec):
             value = _by_band(value, parent.spec.band_names, spec.band_names)
+        if same_classes:
+            value = _channels(value, target, outputs)
         if value.shape != target.shape:
             raise _different(name, f"is {tuple(value.shape)} there, {tuple(target.shape)} here")
         fitted[own_name] = value
@@ -70,6 +74,20 @@ def _is_first_layer(value: Tensor, target: Tensor, old: DatasetSpec, new: Datase
     if value.dim() != 4 or target.dim() != 4 or old.band_names == new.band_names:
         return False
     return value.shape[1] == len(old.used) and target.shape[1] == len(new.used)
+
+
+def _channels(value: Tensor, target: Tensor, outputs: tuple[int, int]) -> Tensor:
+    """Of a last layer, the channels of the classes, when one side alone has one for borders.
+
+    Args:
+        value: The tensor of the parent.
+        target: The same of the new model.
+        outputs: Number of channels of either network.
+    """
+    same = value.shape[1:] == target.shape[1:] and abs(outputs[0] - outputs[1]) == 1
+    if not same or (*value.shape[:1], *target.shape[:1]) != outputs:
+        return value
+    return torch.cat([value, target[-1:]]) if outputs[0] < outputs[1] else value[:-1]
 
 
 def _by_band(filters: Tensor, old: tuple[str, ...], new: tuple[str, ...]) -> Tensor:

@@ -16,6 +16,7 @@ from mapwright.report.study import told
 from mapwright.report.study.payload import all_configurations, classes_of, payload, stems_of
 from mapwright.report.study.pictures import Album, Picture, make_album
 from mapwright.report.study.plain import listed, page_json, words
+from mapwright.report.study.promises import promises
 from mapwright.report.template import fill
 
 _SCRIPTS = (
@@ -70,6 +71,7 @@ def study_html(results: Mapping[str, Any], album: Album) -> str:
         "findings": [words(text) for text in listed(results, "findings")],
         "verdicts": verdicts,
         "axis": axis,
+        "promises": promises(results),
         "joint": any(row.joint for row in verdicts),
         "cut": [words(text) for text in listed(results, "cut")],
         "dropped": told.dropped(results),
