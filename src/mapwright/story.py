@@ -31,17 +31,18 @@ from mapwright.errors import OutputError
 from mapwright.evaluation import ancestry_note, tally
 from mapwright.hardware import describe_environment, detect_hardware, library_versions
 from mapwright.held_out import is_tuned, score_folds
-from mapwright.io.files import write_csv, write_json, write_text
+from mapwright.io.files import write_json, write_text
 from mapwright.metrics.summary import Scores
 from mapwright.models.weights import StartingWeights
-from mapwright.plan import Plan, PlanWithReasons, make_plan
+from mapwright.plan import Plan, PlanWithReasons
+from mapwright.planning import make_plan
 from mapwright.predict.model import Model
 from mapwright.tally import Tally
 from mapwright.training.budget import Clock, share_out
 from mapwright.training.fit import Job, Speed, fit_fold, measure
+from mapwright.training.log import Log
 from mapwright.training.memory import memory_of
 from mapwright.training.state import NO_KEEPER, Fitted, Keeper, Rows
-from mapwright.training.tensorboard import FOLDER, Board, final_scores
 
 _CACHE_SHARE = 4  # samples may take one part in this many of the memory that is free
 _PROBE_SHARE, _PROBE_MOST = 0.05, 40.0  # of a budget, and seconds, to measure speed
@@ -137,11 +138,9 @@ class Story:
         self.fingerprint = self._merge((*splits.folds[0].train, *splits.folds[0].val))
         self._planned = self._plan()
         self._speed: Speed | None = None
-        self._rows: dict[int, Rows] = {}
         began = options.began if options.began is not None else time.monotonic()
         self._clock = Clock(began, options.budget) if options.budget is not None else None
-        place = folder / FOLDER if options.tensorboard is True else options.tensorboard
-        self._board = Board(place) if place else None
+        self._log = Log(folder, options.tensorboard, len(splits.folds))
 
     def planned(self) -> PlanWithReasons:
         """The plan, with the steps of the first fold when there is a budget."""
@@ -192,11 +191,11 @@ class Story:
         fitted, start = fit_fold(
             job,
             title=f"fold {number + 1} of {len(self._splits.folds)}" if many else "train",
-            record=lambda rows: self._log(number, rows, watch),
+            record=lambda rows: self._note(number, rows, watch),
             keeper=self._keeper(number, job.plan) if keep else NO_KEEPER,
             deadline=deadline,
         )
-        self._log(number, fitted.rows)
+        self._note(number, fitted.rows)
         if self._speed and fitted.step > 8:  # what was measured in earnest beats the probe
             look = self._val_pixels * self._speed.pixel * len(fitted.rows)
             step = (time.monotonic() - began - look) / fitted.step
@@ -205,6 +204,11 @@ class Story:
         tuned = is_tuned(self._dataset, len(self._splits.folds), len(job.val))
         tallies = tally(member, self._dataset, list(job.val), tuned=tuned, maps=maps)
         return Member(fitted, start, tallies)
+
+    def _note(self, number: int, rows: Rows, watch: Callable[[Rows], None] | None = None) -> None:
+        self._log.write(number, rows, self.epochs(number), self._planned)
+        if watch:
+            watch(rows)
 
     def _keeper(self, number: int, plan: Plan) -> Keeper:
         path = self._folder / "resume" / f"fold{number}.safetensors"
@@ -219,8 +223,7 @@ class Story:
             scores, decision = self._score([member.tallies for member in members])
             bundle = replace(bundle, decision=decision, scores=scores.plain())
             write_json(self._folder / "scores.json", scores.plain())
-        if self._board:
-            self._board.add_end(self._planned, final_scores(scores) if scores else {})
+        self._log.end(self._planned, scores)
         save_bundle(bundle, self._folder / MODEL_NAME)
         shutil.rmtree(self._folder / "resume", ignore_errors=True)
         return Run(self._folder, Model(bundle), scores)
@@ -376,22 +379,6 @@ class Story:
             [self._records[name].places[index] for name in names]
             for index in range(len(self._dataset.spec.classes))
         ]
-
-    def _log(self, number: int, rows: Rows, watch: Callable[[Rows], None] | None = None) -> None:
-        """The training log of all folds so far, one file; an epoch is every pixel seen once."""
-        self._rows[number] = rows
-        whole = [
-            {"fold": k, "epoch": round(row["step"] * self.epochs(k), 4), **row}
-            for k, part in self._rows.items()
-            for row in part
-        ]
-        write_csv(self._folder / "progress.csv", whole)
-        if self._board:
-            run = f"fold {number + 1}" if len(self._splits.folds) > 1 else "train"
-            own = [row for row in whole if row["fold"] == number]
-            self._board.add_rows(run, own, self._planned)
-        if watch:
-            watch(rows)
 
     def _bundle(
         self,

@@ -18,7 +18,8 @@ from mapwright.errors import SettingError
 from mapwright.hardware import Hardware
 from mapwright.losses import border_loss, soft_dice
 from mapwright.models.inputs import Look
-from mapwright.plan import Plan, make_plan
+from mapwright.plan import Plan
+from mapwright.planning import make_plan
 from mapwright.training.judge import judge
 from mapwright.types import IGNORE, Window
 

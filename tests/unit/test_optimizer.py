@@ -9,7 +9,8 @@ from torch import nn
 from mapwright.data.optimizers import OPTIMIZERS
 from mapwright.data.settings import parse_settings, read_settings
 from mapwright.errors import SettingError
-from mapwright.plan import Plan, make_plan
+from mapwright.plan import Plan
+from mapwright.planning import make_plan
 from mapwright.training.optimizer import make_optimizer
 from mapwright.training.state import Fitted, Keeper
 

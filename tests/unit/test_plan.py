@@ -6,7 +6,8 @@ from mapwright.data.fingerprint import BandStats, ClassStats, Fingerprint
 from mapwright.data.settings import parse_settings
 from mapwright.errors import SettingError
 from mapwright.hardware import Hardware, detect_hardware
-from mapwright.plan import Plan, make_plan
+from mapwright.plan import Plan
+from mapwright.planning import make_plan
 
 FAST = Hardware("cpu", "fast one", 8, 2**34, bfloat16=True)
 SLOW = Hardware("cpu", "slow one", 2, 2**33, bfloat16=False)

@@ -13,7 +13,8 @@ from mapwright.data.fingerprint import (
 from mapwright.data.sampling import how_empty
 from mapwright.errors import SettingError
 from mapwright.hardware import Hardware
-from mapwright.plan import Plan, make_plan
+from mapwright.plan import Plan
+from mapwright.planning import make_plan
 from mapwright.types import IGNORE
 
 FAST = Hardware("cpu", "fast one", 8, 2**34, bfloat16=True)

@@ -16,7 +16,8 @@ from mapwright.data.fingerprint import Fingerprint
 from mapwright.data.optimizers import OPTIMIZERS
 from mapwright.data.spec import DatasetSpec
 from mapwright.models.inputs import SegmentationModel
-from mapwright.plan import Memory, Plan
+from mapwright.plan import Plan
+from mapwright.planning import Memory
 from mapwright.training.judge import judge
 
 _STATES = 2  # gradients and the weights kept, beside the weights
