@@ -116,7 +116,7 @@ def reliability_figure(found: Calibration) -> Figure:
     panels += [(one.name, one.before, one.after) for one in classes[: _MOST - 1]]
     across = min(len(panels), _ACROSS)
     down = -(-len(panels) // across)
-    figure = Figure(figsize=(2.7 * across + 0.2, 3.4 * down + 0.3), layout="constrained")
+    figure = Figure(figsize=(max(7.2, 2.7 * across + 0.2), 3.4 * down + 0.3), layout="constrained")
     heights = [3, 1] * down
     axes = figure.subplots(2 * down, across, squeeze=False, height_ratios=heights, sharex=True)
     for number in range(across * down):
