@@ -205,11 +205,17 @@ def _caveats(model: Model, items: Sequence[Item], known: bool) -> str:
 
 def _tuned(model: Model) -> str:
     """What of a model was tuned on its held-out images, in words."""
-    objects = model.bundle.decision.objects
-    if objects and objects.tuned_for:
-        return "threshold and rules for objects were"
-    many = len(model.bundle.history.folds) > 1 and len(model.bundle.spec.classes) == 2
-    return "the decision threshold was" if many else ""
+    decision = model.bundle.decision
+    tuned = []
+    if decision.objects and decision.objects.tuned_for:
+        tuned += ["threshold", "rules for objects"]
+    elif len(model.bundle.history.folds) > 1 and len(model.bundle.spec.classes) == 2:
+        tuned += ["the decision threshold"]
+    if decision.temperature != 1:
+        tuned += ["the temperature"]
+    *others, last = tuned or [""]
+    listed = f"{', '.join(others)} and {last}" if others else last
+    return f"{listed} {'were' if others else 'was'}" if last else ""
 
 
 def ancestry_note(ancestors: Sequence[str], digests: Sequence[str]) -> str:

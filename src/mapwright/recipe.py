@@ -121,7 +121,7 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
         written += _map(recipe, run.model, dataset, task.out)
     if recipe.export:
         file = task.out / f"{dataset.spec.name}.onnx"
-        left = export(run.folder, file, data=task.data, **_form(recipe.export, run.model))
+        left = export(run.folder, file, **_form(recipe.export, run.model))
         yield export_table(left)
         written += [left.path, left.item]
     shutil.copyfile(task.recipe, task.out / "recipe.toml")
@@ -276,7 +276,8 @@ def _learn_first(recipe: Recipe, task: Task, clock: Clock | None) -> Model:
     kind, count = recipe.pretrain.tiles
     root = task.out / "pretrain" / kind
     alike = ("architecture", "encoder", "build")
-    settings = {key: value for key, value in recipe.plan.items() if key in alike}
+    chosen = {**recipe.plan, **(task.settings or {})}  # or its weights would fit no network here
+    settings = {key: value for key, value in chosen.items() if key in alike}
     budget, deadline = None, math.inf
     if clock:  # a share of the whole, whatever making the tiles took of it
         budget = recipe.pretrain.share * clock.seconds

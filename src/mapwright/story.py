@@ -320,6 +320,8 @@ class Story:
             if write:
                 self._write_plan()
             done = self._planned.plan.fold_steps
+        elif self._clock:  # planned before an interruption: the steps stand here too
+            deadline = time.monotonic() + self._clock.left
         plan = self._planned.plan
         steps = done[number] if number < len(done) else plan.steps
         seed = plan.seed + 1000 * number

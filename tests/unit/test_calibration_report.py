@@ -65,7 +65,7 @@ def test_without_a_temperature_there_is_one_figure_and_no_verdict() -> None:
 
 def test_a_change_that_is_within_the_noise_says_so() -> None:
     noise = replace(found(2, 1.2), gain=(-0.01, 0.02))
-    assert "no detectable change" in calibration_line(noise)
+    assert "not detectably other after it" in calibration_line(noise)
     assert noise.verdict == "not detectably other"
     assert replace(noise, gain=(-0.02, -0.01)).verdict == "higher"
     assert replace(noise, gain=(float("nan"), float("nan"))).verdict == "not detectably other"

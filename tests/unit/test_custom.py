@@ -146,6 +146,13 @@ def test_networks_that_can_not_be_used_are_refused_at_once(build, reason: str) -
         build_own(name, 4, 3)
 
 
+def test_nothing_of_the_system_is_imported_because_of_a_name() -> None:
+    sys.modules.pop("antigravity", None)  # to import it opens a browser
+    with pytest.raises(SettingError, match="no function"):
+        build_own("antigravity:fly", 4, 3)
+    assert "antigravity" not in sys.modules
+
+
 def test_classes_last_are_refused_with_the_way_out(monkeypatch: pytest.MonkeyPatch) -> None:
     class Turned(nn.Module):
         def forward(self, image: Tensor) -> Tensor:

@@ -234,3 +234,21 @@ def test_the_clock_ends_a_training_and_its_weights_are_kept() -> None:
 
 def _first_weight(model: nn.Module) -> float:
     return float(model.state_dict()["network.weight"].flatten()[0])
+
+
+@pytest.mark.parametrize(
+    ("precision", "kind"), [("bf16-mixed", "bfloat16"), ("32-true", "float32")]
+)
+@pytest.mark.parametrize("gate", [None, Gate(1)])
+def test_networks_are_trained_in_the_precision_asked_for(
+    precision: str, kind: str, gate: Gate | None
+) -> None:
+    network, seen = nn.Conv2d(1, 2, 1), []
+    network.register_forward_hook(lambda _, __, found: seen.append(str(found.dtype)))
+    model = SegmentationModel(Inputs([0.0], [1.0]), network, 1, gate)
+    plan = Plan(augmentation=OFF, patch=32, steps=1, gate=0.5 if gate else 0)
+    made = batches(1)
+    with progress_bar("train", 1) as progress:
+        fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
+        fit(model, lambda step, _: made[step], plan, fabric, progress=progress)
+    assert seen == [f"torch.{kind}"]

@@ -215,6 +215,13 @@ def test_a_study_of_splits_compares_no_settings(study: Any) -> None:
             study(reach=0.0, text=STUDY + more, scenes=3, size=64)
 
 
+def test_ground_that_lies_apart_may_not_choose_the_weights(study: Any) -> None:
+    best = '[base]\nkeep = "best"\n'
+    text = STUDY.replace("[base]\n", best) if "[base]" in STUDY else STUDY + best
+    with pytest.raises(SettingError, match="apart"):
+        study(reach=0.0, text=text, scenes=3, size=64)
+
+
 # --- the statistic --------------------------------------------------------------------------------
 
 

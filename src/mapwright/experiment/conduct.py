@@ -18,6 +18,7 @@ from mapwright.experiment.claims import BEAT, STALE, Claims, open_storage, requi
 from mapwright.experiment.design import Layout, lay_out, with_start
 from mapwright.experiment.drop import Drop
 from mapwright.experiment.ground import draw_ground
+from mapwright.experiment.keys import KNOWN
 from mapwright.experiment.measure import measure_named
 from mapwright.experiment.results import Compare
 from mapwright.experiment.spec import StudySpec, read_study
@@ -98,7 +99,8 @@ def open_study(task: StudyTask) -> Opened:
     boards = task.out / FOLDER if task.tensorboard else None
     kinds = asked.splits if asked else ()
     bench = Bench(dataset, splits, spec.seconds, task.out / "work", boards, kinds)
-    planned = planned or bench.plan(base)
+    # a setting that is newer than the study has its usual value in the cells that are there
+    planned = {**KNOWN, **planned} if planned else bench.plan(base)
     return Opened(spec, store, bench, lay_out(spec, planned, folder), identity, planned)
 
 

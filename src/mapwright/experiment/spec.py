@@ -150,6 +150,13 @@ def read_study(path: Path) -> StudySpec:
     clash = {"steps", "validate_every"} & set(values) if spec.seconds else set()
     clash |= {"steps"} & set(values) if spec.steps else set()
     clash |= {"weights"} & set(values) if START in (*values, *base) else set()
+    if spec.optimism and "best" in (base["keep"], *values.get("keep", ())):
+        raise SettingError(
+            "keep = 'best' would choose weights by the ground that lies apart",
+            where=path,
+            expected="keep = 'last' in a study of splits",
+            fix="leave it out",
+        )
     for name in sorted(clash):
         raise SettingError(
             f"{name!r} is said twice",

@@ -106,6 +106,9 @@ def find(name: str) -> Build:
         SettingError: It is not there, or is no function of a package of yours.
     """
     module_name, _, function_name = name.partition(":")
+    # a model file may hold any name: nothing of the system is imported or called because of one
+    if module_name.partition(".")[0] in sys.stdlib_module_names - {"__main__"}:
+        raise _missing(name, "it is no function that makes a network")
     try:
         known = "__main__" if module_name == _script() else module_name  # it may not run twice
         module = sys.modules.get(known) or import_module(module_name)
@@ -114,9 +117,7 @@ def find(name: str) -> Build:
     function = _look_up(module, function_name)
     if function is None:
         raise _missing(name, f"{module_name} has no {function_name!r}")
-    # a model file may hold any name: nothing of the system is called because of one
-    of_system = module_name.partition(".")[0] in sys.stdlib_module_names - {"__main__"}
-    if of_system or not (hasattr(function, "__code__") or _makes_modules(function)):
+    if not (hasattr(function, "__code__") or _makes_modules(function)):
         raise _missing(name, "it is no function that makes a network")
     found: Build = function
     return found

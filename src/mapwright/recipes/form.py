@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -91,11 +91,17 @@ class Leave(Config):
         max_mb: Largest size in megabytes.
     """
 
-    tile: int | Literal["planned"] = 224
+    tile: Annotated[int, Field(ge=32, le=8192)] | Literal["planned"] = 224
     output: Literal["mask", "probability", "logits", "deepness"] = "mask"
     invalid: Literal[0, 255] = 255
     objects: bool = False
     max_mb: float | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        if self.objects and self.output not in ("probability", "logits"):
+            raise ValueError(f"objects need the output probability or logits, not {self.output}")
+        return self
 
 
 class Recipe(Config):

@@ -99,9 +99,9 @@ def calibration_notes(found: Calibration) -> list[str]:
 
 
 _VERDICTS = {
-    "lower": "lower after it on images that it was not fitted on",
-    "higher": "higher after it on images that it was not fitted on",
-    "not detectably other": "no detectable change on images that it was not fitted on",
+    "lower": "lower after it",
+    "higher": "higher after it",
+    "not detectably other": "not detectably other after it",
 }
 
 

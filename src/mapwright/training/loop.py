@@ -112,7 +112,9 @@ def _loss(
     std = inputs.std.flatten()
     image, labels = augment(source, labels, plan.patch, plan.augmentation, std, rng)
     network.train()
-    seen: Look = network.everything(image)  # type: ignore[operator]
+    with fabric.autocast():  # on one device Fabric gives it to `forward` alone
+        found: Look = network.everything(image)  # type: ignore[operator]
+    seen = Look(*(part if part is None else part.float() for part in found))
     alarms = false_alarms(seen.logits, labels[:, 0]) if plan.mining else [math.nan] * len(labels)
     return judge(seen, labels, plan), alarms
 
