@@ -19,7 +19,7 @@ from mapwright.predict.model import Model
 from mapwright.types import Image, Window
 
 _REAL, _RANDOM = 8, 4  # tiles of the usual size
-_FAR = 1e4  # standard deviations from the mean: far beyond anything a sensor gives
+_FAR = 100.0  # deviations; further out, gates inside a network lose more digits than are compared
 
 
 @dataclass(frozen=True)
