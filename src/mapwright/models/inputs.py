@@ -78,6 +78,11 @@ class Look(NamedTuple):
     presence: Tensor | None = None
     border: Tensor | None = None
 
+    def float(self) -> Look:
+        """The same in single precision."""
+        rest = (part if part is None else part.float() for part in self[1:])
+        return Look(self.logits.float(), *rest)
+
 
 class SegmentationModel(nn.Module):
     """Inputs and network as one: file values in, logits out, for any height and width.

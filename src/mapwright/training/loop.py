@@ -114,7 +114,7 @@ def _loss(
     network.train()
     with fabric.autocast():  # on one device Fabric gives it to `forward` alone
         found: Look = network.everything(image)  # type: ignore[operator]
-    seen = Look(*(part if part is None else part.float() for part in found))
+    seen = found.float()
     alarms = false_alarms(seen.logits, labels[:, 0]) if plan.mining else [math.nan] * len(labels)
     return judge(seen, labels, plan), alarms
 
