@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,20 @@ def load(path: str | Path, build: str | Build | None = None) -> Model:
     """
     path = Path(path)
     return Model.load(path / MODEL_NAME if path.is_dir() else path, build)
+
+
+def remembered_data(run: Path) -> Path | None:
+    """The data folder that a run's `environment.json` names; None where it names none.
+
+    Args:
+        run: A run folder, or the model file in it.
+    """
+    folder = run if run.is_dir() else run.parent
+    try:
+        told = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
+        return Path(told["data"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
 
 
 def dataset_for(model: Model, root: Path, spec_file: Path | None = None) -> Dataset:

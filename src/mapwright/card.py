@@ -18,7 +18,6 @@ from mapwright.data.config import Config
 from mapwright.data.fingerprint import Fingerprint
 from mapwright.data.spec import DatasetSpec
 from mapwright.data.splits import Fold
-from mapwright.errors import SettingError
 from mapwright.metrics.components import Cut, ObjectRule
 from mapwright.metrics.temperature import temper_threshold
 from mapwright.plan import Plan
@@ -262,15 +261,8 @@ class Card(ABC):
         Raises:
             SettingError: There are more classes, and none is said to be counted.
         """
-        counted = 1 if len(self.spec.classes) == 2 else self.spec.counted
-        if counted is None:
-            raise SettingError(
-                f"of {len(self.spec.classes)} classes, none is said to have objects to count",
-                where=f"the model {self.spec.name!r}",
-                expected="`objects = true` for one of the classes in dataset.toml",
-                fix="add it there, and train again",
-            )
-        return counted
+        model = f"the model {self.spec.name!r}"
+        return self.spec.require_counted(model, "add it to dataset.toml, and train again")
 
     @property
     def tile(self) -> int:

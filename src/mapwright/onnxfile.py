@@ -12,7 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field
 
@@ -34,6 +34,12 @@ _DIGITS = 64  # of a SHA-256 in hexadecimal
 
 Output = Literal["mask", "probability", "logits", "deepness"]
 """What an exported graph gives; see `Form`."""
+
+SOFT: tuple[Output, ...] = ("probability", "logits")
+"""Outputs from which objects can be made as the model makes them."""
+
+TileSide = Annotated[int, Field(ge=32, le=8192)]
+"""Height and width of the tiles of a graph, in pixels."""
 
 
 class Form(Config):
@@ -60,7 +66,7 @@ class Form(Config):
     """
 
     output: Output = "mask"
-    tile: int = Field(default=224, ge=32, le=8192)
+    tile: TileSide = 224
     dynamic: bool = False
     invalid: Literal[0, 255] = IGNORE
     squeeze: bool = False
@@ -106,7 +112,7 @@ class OnnxFile(Card):
     @property
     def soft(self) -> bool:
         """See `Card`; for the plugin Deepness, probabilities of two classes are shifted."""
-        return self.form.output in ("probability", "logits")
+        return self.form.output in SOFT
 
     @cached_property
     def input_name(self) -> str:

@@ -26,7 +26,7 @@ from mapwright.data.spec import DatasetSpec
 from mapwright.data.splits import Fold
 from mapwright.demo.generate import TILES
 from mapwright.demo.tiles import make_tiles
-from mapwright.errors import DatasetError, SettingError
+from mapwright.errors import DatasetError
 from mapwright.evaluation import unseen_members
 from mapwright.exporting.write import export
 from mapwright.io.files import require_new
@@ -86,7 +86,7 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
     if task.tensorboard:
         require_tensorboard()
     dataset = apply_recipe(recipe, open_dataset(task.data))
-    _require_counted(recipe, dataset)
+    _require_objects(recipe, dataset.spec)
     clock = Clock(task.began, task.budget) if task.budget else None
 
     yield Rule("describe and check", align="left")
@@ -131,16 +131,11 @@ def run_recipe(task: Task) -> Iterator[RenderableType]:
     yield Text(f"{time.monotonic() - task.began:.0f} s in all", "bold green")
 
 
-def _require_counted(recipe: Recipe, dataset: Dataset) -> None:
-    """Of more than two classes a table needs one that is counted: said before training begins."""
-    spec = dataset.spec
-    if recipe.predict.format == "kaggle" and spec.counted is None and len(spec.classes) > 2:
-        raise SettingError(
-            f"of {len(spec.classes)} classes, none is said to have objects to count",
-            where='[predict] format = "kaggle"',
-            expected="`objects = true` for one of the classes",
-            fix="add it to the recipe or to dataset.toml",
-        )
+def _require_objects(recipe: Recipe, spec: DatasetSpec) -> None:
+    """A table of objects needs a class that is counted: said before training begins."""
+    if recipe.predict.format == "kaggle":
+        where, fix = '[predict] format = "kaggle"', "add it to the recipe or to dataset.toml"
+        spec.require_counted(where, fix)
 
 
 def _checked(

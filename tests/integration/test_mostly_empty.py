@@ -10,8 +10,8 @@ import torch
 from PIL import Image
 
 import mapwright as mw
+from interruptions import interrupted
 from mapwright.run import Run
-from mapwright.training.state import Keeper
 
 QUICK = {
     "steps": 6, "batch": 4, "patch": 32, "tile": 32, "validate_every": 3, "tta": "none",
@@ -54,19 +54,10 @@ def test_the_plan_is_one_for_empty_images_and_the_model_has_a_gate(sailed: Run, 
 
 @pytest.mark.parametrize("moment", [1, 4])
 def test_interrupted_while_mining_and_resumed_it_ends_with_the_same_weights(
-    sailed: Run, sea: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+    sailed: Run, sea: Path, tmp_path: Path, moment: int
 ) -> None:
-    saved, save = iter(range(100)), Keeper.save
-
-    def fragile(self: Keeper, *args: object, **kwargs: object) -> None:
-        save(self, *args, **kwargs)  # type: ignore[arg-type]
-        if next(saved) == moment:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Keeper, "save", fragile)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(moment):
         mw.train(sea, tmp_path / "run", settings=QUICK)
-    monkeypatch.setattr(Keeper, "save", save)
     resumed = mw.train(sea, tmp_path / "run", settings=QUICK, resume=True)
     one, other = sailed.model.bundle.members[0], resumed.model.bundle.members[0]
     assert one.keys() == other.keys()

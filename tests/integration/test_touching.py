@@ -12,6 +12,7 @@ from PIL import Image
 
 import mapwright as mw
 from builders import make_spec
+from interruptions import interrupted
 from mapwright.apply import dataset_for, predict_table
 from mapwright.card import Decision, ObjectDecision
 from mapwright.data.truth import true_objects
@@ -26,7 +27,6 @@ from mapwright.metrics.objects import count_objects, image_f2
 from mapwright.predict.model import Model
 from mapwright.report.build import write_report
 from mapwright.run import Run
-from mapwright.training.state import Keeper
 
 QUICK = {
     "steps": 6, "batch": 4, "patch": 32, "tile": 32, "validate_every": 3, "tta": "flips",
@@ -146,19 +146,10 @@ def test_an_exported_model_writes_the_same_table(
 
 @pytest.mark.parametrize("moment", [1, 4])
 def test_interrupted_and_resumed_it_ends_with_the_same_weights(
-    run: Run, harbour: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, moment: int
+    run: Run, harbour: Path, tmp_path: Path, moment: int
 ) -> None:
-    saved, save = iter(range(100)), Keeper.save
-
-    def fragile(self: Keeper, *args: object, **kwargs: object) -> None:
-        save(self, *args, **kwargs)  # type: ignore[arg-type]
-        if next(saved) == moment:
-            raise KeyboardInterrupt
-
-    monkeypatch.setattr(Keeper, "save", fragile)
-    with pytest.raises(KeyboardInterrupt):
+    with interrupted(moment):
         mw.train(harbour, tmp_path / "run", folds=2, settings=QUICK)
-    monkeypatch.setattr(Keeper, "save", save)
     resumed = mw.train(harbour, tmp_path / "run", folds=2, settings=QUICK, resume=True)
     for one, other in zip(run.model.bundle.members, resumed.model.bundle.members, strict=True):
         assert one.keys() == other.keys()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from audits import make_audited, task_for, two_folds
-from browser import Browser, find_browser, running_browser
+from browser import Browser
 from builders import write_png
 from mapwright.auditing.conduct import conduct
 from mapwright.report.auditing.page import render
@@ -19,15 +18,6 @@ from mapwright.report.auditing.pictures import EXTRA, LACKS, Shown, show_suspect
 EVIL = '<img src=x onerror="window.hacked=1">&amp;'
 SHOWN = 3
 LOADED = "location.protocol === 'file:' && document.readyState === 'complete'"
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    binary = find_browser()
-    if binary is None:
-        pytest.skip("no Chromium on this machine; MAPWRIGHT_CHROMIUM can name one")
-    with running_browser(binary, tmp_path_factory.mktemp("profile")) as running:
-        yield running
 
 
 @pytest.fixture(scope="module")

@@ -10,21 +10,12 @@ from typing import Any
 import pytest
 
 import study_results
-from browser import Browser, Page, find_browser, running_browser
+from browser import Browser, Page
 from mapwright.report.study.page import write_study_page
 
 EVIL = '<img src=x onerror="window.hacked=1"></script><script>window.hacked=1</script>&amp;\''
 STROKES = "[...document.querySelectorAll('#curves {}')].map((n) => n.style.stroke)"
 Opener = Callable[..., Page]
-
-
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    binary = find_browser()
-    if binary is None:
-        pytest.skip("no Chromium on this machine; MAPWRIGHT_CHROMIUM can name one")
-    with running_browser(binary, tmp_path_factory.mktemp("profile")) as running:
-        yield running
 
 
 @pytest.fixture

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
 
-from mapwright.apply import dataset_for, load
+from mapwright.apply import dataset_for, load, remembered_data
 from mapwright.auditing.looking import Looked, digest_of, look_at
 from mapwright.auditing.places import Place, choose_side, find_places
 from mapwright.auditing.result import Audit, Suspect
@@ -185,16 +184,14 @@ def _notes(model: Model, judged: int, empty: int) -> list[str]:
 
 def _remembered(run: Path) -> Path:
     """The data folder that a run remembers."""
-    folder = run if run.is_dir() else run.parent
-    path = folder / "environment.json"
-    if not path.is_file():
+    data = remembered_data(run)
+    if data is None:
         raise DatasetError(
             "nothing says where the data are",
-            where=path,
+            where=(run if run.is_dir() else run.parent) / "environment.json",
             expected="a run folder as `mapwright train` wrote it",
             fix="name the data folder with --data",
         )
-    data = Path(json.loads(path.read_text(encoding="utf-8"))["data"])
     if not data.is_dir():
         raise DatasetError(
             "the data folder of this run is not there any more",

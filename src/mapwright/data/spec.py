@@ -12,7 +12,7 @@ from pydantic import BeforeValidator, Field, model_validator
 
 from mapwright.data.config import Config, read_toml
 from mapwright.data.patterns import problem_of
-from mapwright.errors import ImageFileError
+from mapwright.errors import ImageFileError, SettingError
 from mapwright.io.maps import Legend
 from mapwright.io.scene import How
 from mapwright.types import IGNORE, MAX_CLASSES, ClassIndex
@@ -266,6 +266,26 @@ class DatasetSpec(Config):
     def counted(self) -> int | None:
         """The class whose objects are counted; None = of none."""
         return next((k for k, entry in enumerate(self.classes) if entry.objects), None)
+
+    def require_counted(self, where: str, fix: str) -> int:
+        """The class whose objects are found: as described, or the second of two.
+
+        Args:
+            where: What needs one, for the message.
+            fix: What to do about it.
+
+        Raises:
+            SettingError: There are more classes, and none is said to be counted.
+        """
+        counted = 1 if len(self.classes) == 2 else self.counted
+        if counted is None:
+            raise SettingError(
+                f"of {len(self.classes)} classes, none is said to have objects to count",
+                where=where,
+                expected="`objects = true` for one of the classes",
+                fix=fix,
+            )
+        return counted
 
     @property
     def colors(self) -> tuple[str, ...]:

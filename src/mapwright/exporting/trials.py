@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mapwright.apply import dataset_for
+from mapwright.apply import dataset_for, remembered_data
 from mapwright.card import Card
 from mapwright.data.dataset import Dataset
 from mapwright.errors import MapwrightError
@@ -151,7 +150,7 @@ def real_data(model: Model, given: Path | None, run: Path | None) -> tuple[Datas
     if given is not None:
         dataset = dataset_for(model, given)
         return dataset, f"{len(dataset.items)} images of {given.name}"
-    root = _trained_on(run)
+    root = remembered_data(run) if run else None
     if root is None or not root.is_dir():
         return None, "none: the training folder is not at hand, and --data was not given"
     dataset, known = Dataset(root, model.bundle.spec), model.bundle.history.images.values()
@@ -161,15 +160,3 @@ def real_data(model: Model, given: Path | None, run: Path | None) -> tuple[Datas
     except MapwrightError:
         pass  # the folder has changed since: as if it were not there
     return None, "none: the training folder has changed since, and --data was not given"
-
-
-def _trained_on(run: Path | None) -> Path | None:
-    """The data folder that a run's `environment.json` names."""
-    if run is None:
-        return None
-    folder = run if run.is_dir() else run.parent
-    try:
-        told = json.loads((folder / "environment.json").read_text(encoding="utf-8"))
-        return Path(told["data"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None

@@ -21,7 +21,7 @@ from mapwright.exporting.parity import Judge, Proof
 from mapwright.exporting.trace import OPSET, Traced, trace
 from mapwright.exporting.trials import Trial, real_data, trials
 from mapwright.io.files import replacing
-from mapwright.onnxfile import FORMAT, HEADER, SUFFIX, Form, Output, open_session, seal
+from mapwright.onnxfile import FORMAT, HEADER, SOFT, SUFFIX, Form, Output, open_session, seal
 from mapwright.predict.model import Model
 
 _LIBRARIES = ("mapwright", "torch", "onnx", "onnxruntime")
@@ -197,7 +197,7 @@ def _require_possible(form: Form) -> Form:
 
 def _with_objects(form: Form, bundle: Bundle) -> Form:
     """The same form with all that the rule for objects needs."""
-    if form.output not in ("probability", "logits"):
+    if form.output not in SOFT:
         raise SettingError(
             f"the rule for objects needs probabilities, and {form.output} gives what was decided",
             where="--objects",

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mapwright.data.config import Config
 from mapwright.data.patterns import problem_of
 from mapwright.errors import SettingError
+from mapwright.onnxfile import SOFT, Output, TileSide
 
 SMALLEST = 64
 """Made-up tiles to learn from first; fewer teach nothing."""
@@ -91,15 +92,15 @@ class Leave(Config):
         max_mb: Largest size in megabytes.
     """
 
-    tile: Annotated[int, Field(ge=32, le=8192)] | Literal["planned"] = 224
-    output: Literal["mask", "probability", "logits", "deepness"] = "mask"
+    tile: TileSide | Literal["planned"] = 224
+    output: Output = "mask"
     invalid: Literal[0, 255] = 255
     objects: bool = False
     max_mb: float | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        if self.objects and self.output not in ("probability", "logits"):
+        if self.objects and self.output not in SOFT:
             raise ValueError(f"objects need the output probability or logits, not {self.output}")
         return self
 
