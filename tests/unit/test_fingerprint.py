@@ -9,6 +9,7 @@ from mapwright.data.dataset import Dataset, Sample
 from mapwright.data.fingerprint import (
     PERCENTILES,
     Fingerprint,
+    Keep,
     look_at,
     merge,
     survey,
@@ -50,6 +51,29 @@ def test_a_fingerprint_of_some_images_needs_no_second_reading(tmp_path: Path) ->
     for chosen in (dataset.items[:2], dataset.items[3:], dataset.items):
         merged = merge([records[item.stem] for item in chosen], *names)
         assert merged == take_fingerprint(dataset, chosen)
+
+
+def test_a_record_of_an_image_does_not_hold_on_to_the_image() -> None:
+    rng = np.random.default_rng(0)
+    image, mask = rng.normal(size=(3, 512, 512)), rng.integers(0, 2, (512, 512))
+    record = look_at("a", sample(image, mask), 2, None, Keep(64, 16))
+    arrays = [record.sample, *record.places, *record.areas]
+    held = sum((array if array.base is None else array.base).nbytes for array in arrays)
+    assert held < 8 * (3 * 64 + 2 * 16 + sum(len(areas) for areas in record.areas) + 2)
+
+
+def test_more_images_keep_fewer_pixels_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mapwright.data.fingerprint._SAMPLE", 3000)
+    monkeypatch.setattr("mapwright.data.fingerprint._PLACES", 400)
+    dataset = Dataset(make_dataset(tmp_path, count=4, bands=3), make_spec())
+    few, all_four = survey(dataset, dataset.items[:2]), survey(dataset, dataset.items)
+    for stem, record in few.items():
+        assert record.sample.shape[1] > all_four[stem].sample.shape[1]
+        assert record.mean == pytest.approx(all_four[stem].mean, rel=1e-15)
+        assert len(record.places[0]) <= 200
+        assert len(all_four[stem].places[0]) <= 100
 
 
 def test_objects_are_counted_with_their_areas() -> None:

@@ -28,9 +28,11 @@ from mapwright.types import Window
 _T = TypeVar("_T", bound=np.generic)
 
 PERCENTILES = (0.5, 2.0, 50.0, 98.0, 99.5)
-_SAMPLE = 4096  # pixels kept of each image for percentiles; evenly spread, so no seed is needed
 _PART = 2048  # pixels; images with more than this squared are looked at part by part
-# pixels kept of each class to draw tiles around: in all, and the least and the most of an image
+# Pixels kept, of all images together and at least and at most of one, so that memory hardly grows
+# with the number of images: for percentiles, and of each class to draw tiles around. They are
+# evenly spread, so no seed is needed.
+_SAMPLE, _SAMPLE_LEAST, _SAMPLE_MOST = 2**22, 64, 4096
 _PLACES, _PLACES_LEAST, _PLACES_MOST = 2**20, 16, 4096
 _FLOOR = 1e-5  # of a band's size; a deviation below it is rounding, and the band is constant
 
@@ -141,7 +143,7 @@ class Record:
     squares: NDArray[np.float64]
     low: NDArray[np.float64]
     high: NDArray[np.float64]
-    sample: NDArray[np.float64]
+    sample: NDArray[np.float32]
     classes: NDArray[np.int64]
     places: tuple[NDArray[np.int64], ...]
     areas: tuple[NDArray[np.int64], ...]
@@ -156,6 +158,23 @@ class Record:
         return bool(self.classes[0] and not self.classes[1:].any())
 
 
+@dataclass(frozen=True)
+class Keep:
+    """How many pixels of an image its record keeps.
+
+    Args:
+        sample: For percentiles.
+        places: Of each class, to draw tiles around.
+    """
+
+    sample: int
+    places: int
+
+
+MOST = Keep(_SAMPLE_MOST, _PLACES_MOST)
+"""What is kept of an image where there are few."""
+
+
 def survey(dataset: Dataset, items: Sequence[Item]) -> dict[str, Record]:
     """Read every image of `items` once and keep one small record of each, by stem.
 
@@ -163,7 +182,11 @@ def survey(dataset: Dataset, items: Sequence[Item]) -> dict[str, Record]:
         ImageFileError: A file can't be used.
     """
     records = {}
-    keep = max(_PLACES_LEAST, min(_PLACES_MOST, _PLACES // max(len(items), 1)))
+    images = max(len(items), 1)
+    keep = Keep(
+        sample=max(_SAMPLE_LEAST, min(_SAMPLE_MOST, _SAMPLE // images)),
+        places=max(_PLACES_LEAST, min(_PLACES_MOST, _PLACES // images)),
+    )
     with progress_bar("statistics", len(items)) as progress:
         for item in items:
             records[item.stem] = _survey_one(dataset, item, keep)
@@ -171,7 +194,7 @@ def survey(dataset: Dataset, items: Sequence[Item]) -> dict[str, Record]:
     return records
 
 
-def _survey_one(dataset: Dataset, item: Item, keep: int) -> Record:
+def _survey_one(dataset: Dataset, item: Item, keep: Keep) -> Record:
     """A large image is looked at part by part, so that memory does not grow with it."""
     height, width = dataset.size(item)
     gsd = ground_sampling_distance(dataset.geobox(item))
@@ -183,7 +206,7 @@ def _survey_one(dataset: Dataset, item: Item, keep: int) -> Record:
 
 
 def _survey_part(
-    dataset: Dataset, item: Item, window: Window | None, gsd: float | None, keep: int
+    dataset: Dataset, item: Item, window: Window | None, gsd: float | None, keep: Keep
 ) -> Record:
     counted, classes = dataset.spec.counted, len(dataset.spec.classes)
     ids = None if counted is None else listed_objects(dataset, item, counted, window)
@@ -195,7 +218,7 @@ def look_at(
     sample: Sample,
     classes: int,
     gsd: float | None,
-    keep: int = _SAMPLE,
+    keep: Keep = MOST,
     ids: InstanceIds | None = None,
 ) -> Record:
     """Statistics of one image; the mask may be all ignored.
@@ -205,26 +228,27 @@ def look_at(
         sample: The image and its mask.
         classes: Number of classes K.
         gsd: Ground sampling distance in metres, or None.
-        keep: How many places of each class to remember.
+        keep: How many of its pixels to remember.
         ids: (H, W) the objects that are counted; None = nobody tells them apart.
     """
     valid = ~np.isnan(sample.image).any(axis=0)
-    pixels = sample.image[:, valid].astype(np.float64)
-    count = pixels.shape[1]
-    nothing = np.full(len(pixels), np.nan)
-    mean = pixels.mean(axis=1) if count else np.zeros(len(pixels))
+    # band by band, for (C, H, W)[:, valid] comes out with the bands of a pixel side by side
+    bands = [band[valid].astype(np.float64) for band in sample.image]
+    count = int(valid.sum())
+    mean = np.array([band.mean() if count else 0.0 for band in bands])
+    off = [band - centre for band, centre in zip(bands, mean, strict=True)]
+    step = -(-count // keep.sample) | 1  # odd, or it would fall on the same columns again and again
     flat = sample.mask.ravel()
     return Record(
         stem=stem,
         count=count,
         mean=mean,
-        squares=((pixels - mean[:, None]) ** 2).sum(axis=1),
-        low=pixels.min(axis=1) if count else nothing,
-        high=pixels.max(axis=1) if count else nothing,
-        # an odd step, or it would fall on the same columns again and again
-        sample=pixels[:, :: -(-count // _SAMPLE) | 1],
+        squares=np.array([deviations @ deviations for deviations in off]),
+        low=np.array([band.min() if count else np.nan for band in bands]),
+        high=np.array([band.max() if count else np.nan for band in bands]),
+        sample=np.stack([band[::step] for band in bands]).astype(np.float32),
         classes=np.bincount(flat, minlength=256)[:classes],
-        places=tuple(_thin(np.flatnonzero(flat == k), keep) for k in range(classes)),
+        places=tuple(_thin(np.flatnonzero(flat == k), keep.places) for k in range(classes)),
         areas=tuple(_areas(sample.mask == k) for k in range(classes)),
         size=(sample.mask.shape[0], sample.mask.shape[1]),
         gsd=gsd,
@@ -234,13 +258,13 @@ def look_at(
 
 
 def _join(
-    parts: Sequence[Record], windows: Sequence[Window], size: tuple[int, int], keep: int
+    parts: Sequence[Record], windows: Sequence[Window], size: tuple[int, int], keep: Keep
 ) -> Record:
     """The record of an image from those of its parts; patches end where a part ends."""
     held = [part for part in parts if part.count] or list(parts[:1])
     weights = np.array([part.count for part in held], np.float64)
     mean, squares = _pool(held, weights)
-    shares = np.ceil(_SAMPLE * weights / max(weights.sum(), 1)).astype(int)
+    shares = np.ceil(keep.sample * weights / max(weights.sum(), 1)).astype(int)
     placed = [
         [_moved(places, window, size[1]) for places in part.places]
         for part, window in zip(parts, windows, strict=True)
@@ -256,7 +280,7 @@ def _join(
             [_thin(p.sample.T, n).T for p, n in zip(held, shares, strict=True)], axis=1
         ),
         classes=np.sum([part.classes for part in parts], axis=0),
-        places=tuple(_thin(np.concatenate(of), keep) for of in zip(*placed, strict=True)),
+        places=tuple(_thin(np.concatenate(of), keep.places) for of in zip(*placed, strict=True)),
         areas=tuple(np.concatenate(of) for of in zip(*(p.areas for p in parts), strict=True)),
         size=size,
         gsd=parts[0].gsd,
@@ -273,8 +297,8 @@ def _moved(places: NDArray[np.int64], window: Window, width: int) -> NDArray[np.
 
 
 def _thin(values: NDArray[_T], keep: int) -> NDArray[_T]:
-    """At most `keep` of the rows, evenly spread."""
-    return values[:: max(1, -(-len(values) // max(int(keep), 1)))]
+    """At most `keep` of the rows, evenly spread; a copy, for a view would hold on to all of them."""
+    return values[:: max(1, -(-len(values) // max(int(keep), 1)))].copy()
 
 
 def merge(records: Sequence[Record], bands: Sequence[str], classes: Sequence[str]) -> Fingerprint:
