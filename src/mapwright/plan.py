@@ -47,6 +47,8 @@ class Plan(Config):
         warmup: Share of the steps in which the learning rate rises.
         clip: Largest norm of the gradient.
         validate_every: Steps between two validations.
+        validate_on: Held-out images that each of them looks at, drawn by lot; 0 = all.
+        score_on: Held-out images of a fold that its scores are of, drawn by lot; 0 = all.
         keep: Which weights to keep: the `best` on the validation images, or the `last`.
         loss: What training makes small; see `mapwright.losses`.
         alarm: Weight of false alarms in Dice; misses have what is left to one.
@@ -87,6 +89,8 @@ class Plan(Config):
     warmup: float = Field(default=0.1, ge=0, le=1)
     clip: float = Field(default=5.0, gt=0)
     validate_every: int = Field(default=25, ge=1)
+    validate_on: int = Field(default=0, ge=0)
+    score_on: int = Field(default=0, ge=0)
     keep: Literal["best", "last"] = "best"
     loss: LossName = "dice+cross_entropy"
     alarm: float = Field(default=0.5, ge=0, le=1)

@@ -18,6 +18,8 @@ from mapwright.plan import BATCH, FEWEST, LARGEST_PATCH, OWN, STRIDE, Plan, Plan
 
 _SEEN = 40  # times that every pixel is looked at without a budget
 _MOST = 10_000  # steps without a budget
+LOOK = 200
+"""Images that a validation looks at, at most."""
 _FEW_IMAGES = 60  # up to so many, one split is a lottery and test-time views are cheap
 _COLOURS = 3  # bands; more are a spectrum
 _FAINT = {"brightness": 0.05, "contrast": 0.05, "tint": 0.02, "noise": 0.03, "blur": 0.0}
@@ -171,6 +173,15 @@ def _schedule(rules: _Rules) -> None:
         max(1, rules.values["steps"] // 16),
         "sixteen looks at the validation images",
     )
+    many = rules.fingerprint.images > LOOK
+    rules.put(
+        "validate_on",
+        LOOK if many else 0,
+        f"{LOOK} images tell good weights from better ones; the score at the end is of all"
+        if many
+        else "all that are held out",
+    )
+    rules.put("score_on", 0, "all that are held out; a budget may leave time for a part of many")
 
 
 def _learning(rules: _Rules) -> None:

@@ -24,7 +24,7 @@ from mapwright.card import Decision, Ground, History
 from mapwright.data.config import read_toml
 from mapwright.data.dataset import Dataset
 from mapwright.data.fingerprint import Fingerprint, Record, merge
-from mapwright.data.splits import Fold, Splits
+from mapwright.data.splits import Fold, Splits, drawn_by_lot
 from mapwright.data.tiles import SampleCache
 from mapwright.data.write_spec import to_toml
 from mapwright.errors import OutputError
@@ -38,7 +38,7 @@ from mapwright.plan import Plan, PlanWithReasons
 from mapwright.planning import make_plan
 from mapwright.predict.model import Model
 from mapwright.tally import Tally
-from mapwright.training.budget import Clock, share_out
+from mapwright.training.budget import Clock, Held, share_out
 from mapwright.training.fit import Job, Speed, fit_fold, measure
 from mapwright.training.log import Log
 from mapwright.training.memory import memory_of
@@ -197,12 +197,14 @@ class Story:
         )
         self._note(number, fitted.rows)
         if self._speed and fitted.step > 8:  # what was measured in earnest beats the probe
-            look = self._val_pixels * self._speed.pixel * len(fitted.rows)
-            step = (time.monotonic() - began - look) / fitted.step
+            looked_at = self._pixels(fold.val, job.plan.validate_on) * len(fitted.rows)
+            learnt = time.monotonic() - began - looked_at * self._speed.pixel
+            step = learnt / fitted.step
             self._speed = replace(self._speed, step=max(step, self._speed.step / 4))
         member = Model(self._bundle([fitted], start, (fold,), 0.0))
-        tuned = is_tuned(self._dataset, len(self._splits.folds), len(job.val))
-        tallies = tally(member, self._dataset, list(job.val), tuned=tuned, maps=maps)
+        scored = self._dataset.choose(drawn_by_lot(fold.val, job.plan.score_on))
+        tuned = is_tuned(self._dataset, len(self._splits.folds), len(scored))
+        tallies = tally(member, self._dataset, scored, tuned=tuned, maps=maps)
         return Member(fitted, start, tallies)
 
     def _note(self, number: int, rows: Rows, watch: Callable[[Rows], None] | None = None) -> None:
@@ -238,7 +240,15 @@ class Story:
             gsd=self.fingerprint.gsd,
         )
         caveat = ancestry_note(self._ancestors(), [self._images[stem] for stem in scores.images])
-        return replace(scores, note="; ".join(filter(None, [scores.note, caveat]))), decision
+        notes = (scores.note, self._part_note(len(scores.images)), caveat)
+        return replace(scores, note="; ".join(filter(None, notes))), decision
+
+    def _part_note(self, scored: int) -> str:
+        """That not all held-out images were scored, if so."""
+        held = sum(len(fold.val) for fold in self._splits.folds)
+        if not self._planned.plan.score_on or scored >= held:
+            return ""
+        return f"{scored:,} of {held:,} held-out images, drawn by lot: time for all was not given"
 
     @property
     def _folds(self) -> int:
@@ -303,7 +313,7 @@ class Story:
             cache=self._cache,
             dataset=self._dataset,
             train=self._dataset.choose(fold.train),
-            val=self._dataset.choose(fold.val),
+            val=(),
             plan=self._planned.plan,
             fingerprint=self._merge(fold.train),
             hardware=self._hardware,
@@ -325,7 +335,9 @@ class Story:
         plan = self._planned.plan
         steps = done[number] if number < len(done) else plan.steps
         seed = plan.seed + 1000 * number
-        return replace(job, plan=plan.model_copy(update={"steps": steps, "seed": seed})), deadline
+        plan = plan.model_copy(update={"steps": steps, "seed": seed})
+        val = self._dataset.choose(drawn_by_lot(fold.val, plan.validate_on))
+        return replace(job, val=val, plan=plan), deadline
 
     def _budget(self, job: Job, number: int) -> float:
         """Turn what is left of the budget into the steps of this fold."""
@@ -339,27 +351,30 @@ class Story:
             self._clock,
             self._speed,
             folds=len(self._splits.folds) - number,
-            val_pixels=self._val_pixels,
-            views=views,
+            held=self._held(views),
             reserve=_FINISH + self._options.reserve + maps,
         )
         update: dict[str, Any] = {"fold_steps": (*plan.fold_steps, share.steps)}
         if number == 0:
-            update |= {"steps": share.steps, "validate_every": share.validate_every}
+            looks = ("steps", "validate_every", "validate_on", "score_on")
+            by_hand = self._options.settings or {}
+            update |= {key: getattr(share, key) for key in looks if key not in by_hand}
         self._planned = self._planned.timed(update, self._clock.seconds, self._speed.step)
         return share.deadline
 
     def epochs(self, number: int) -> float:
         """Epochs in a step of a fold: pixels drawn over pixels to learn from."""
-        plan, train = self._planned.plan, self._splits.folds[number].train
-        pixels = sum(math.prod(self._records[name].size) for name in train)
-        return plan.batch * plan.patch**2 / pixels
+        plan = self._planned.plan
+        return plan.batch * plan.patch**2 / self._pixels(self._splits.folds[number].train)
 
-    @property
-    def _val_pixels(self) -> int:
-        """Pixels that a fold validates on."""
-        fold = max(self._splits.folds, key=lambda fold: len(fold.val))
-        sizes = [self._records[stem].size for stem in fold.val]
+    def _held(self, views: int) -> Held:
+        """What a fold holds out: that with the most images."""
+        val = max((fold.val for fold in self._splits.folds), key=len)
+        return Held(len(val), self._pixels(val), views)
+
+    def _pixels(self, names: Sequence[str], most: int = 0) -> int:
+        """Pixels of images, or of those of them that are drawn."""
+        sizes = [self._records[name].size for name in drawn_by_lot(names, most)]
         return sum(height * width for height, width in sizes)
 
     def _merge(self, stems: Sequence[str]) -> Fingerprint:

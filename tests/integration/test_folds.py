@@ -101,6 +101,17 @@ def test_a_budget_is_turned_into_steps(squares: Path, tmp_path: Path) -> None:
     assert "budget of 30 s" in (run.folder / "plan.toml").read_text()
 
 
+def test_a_part_of_the_held_out_images_is_scored_when_asked_for(
+    squares: Path, tmp_path: Path
+) -> None:
+    few = {**SHORT, "score_on": 1, "validate_on": 1}
+    run = mw.train(squares, tmp_path / "run", folds=2, settings=few)
+    assert run.scores
+    assert len(run.scores.images) == 2
+    held = sum(len(fold.val) for fold in run.model.bundle.history.folds)
+    assert f"2 of {held} held-out images, drawn by lot" in run.scores.note
+
+
 def test_a_budget_too_small_is_refused(squares: Path, tmp_path: Path) -> None:
     with pytest.raises(SettingError, match="budget"):
         mw.train(squares, tmp_path / "run", folds=4, budget=2.0, settings={"patch": 64})

@@ -297,7 +297,7 @@ def _moved(places: NDArray[np.int64], window: Window, width: int) -> NDArray[np.
 
 
 def _thin(values: NDArray[_T], keep: int) -> NDArray[_T]:
-    """At most `keep` of the rows, evenly spread; a copy, for a view would hold on to all of them."""
+    """At most `keep` of the rows, evenly spread; a view would hold on to all, so a copy."""
     return values[:: max(1, -(-len(values) // max(int(keep), 1)))].copy()
 
 

@@ -7,6 +7,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
+from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
@@ -131,6 +132,19 @@ def _given(names: Sequence[str], split: Split, given: Given, folds: int) -> Spli
         )
     fold = Fold(train=names if folds == 0 else sides["train"], val=sides["val"] * (folds > 0))
     return Splits(by="given", seed=split.seed, folds=(fold,))
+
+
+def drawn_by_lot(names: Sequence[str], most: int) -> tuple[str, ...]:
+    """At most so many of the names, in their order; 0 = all.
+
+    The lot is a digest of the name, not its place in the order: every fourth image could be one of
+    a kind.
+    """
+    if not most or len(names) <= most:
+        return tuple(names)
+    lots = {name: sha256(name.encode()).digest() for name in names}
+    last = sorted(lots.values())[most - 1]
+    return tuple(name for name in names if lots[name] <= last)
 
 
 def group_names(names: Sequence[str], split: Split) -> list[str]:

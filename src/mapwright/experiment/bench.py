@@ -237,7 +237,7 @@ class Bench:
     ) -> Story:
         own = {name: value for name, value in settings.items() if name != START}
         options = Options(
-            settings=nest(own | {"seed": seed}),
+            settings=nest(own | {"seed": seed, "score_on": 0}),  # images in pairs: all
             budget=seconds,
             parent=self._parent(settings),
             tensorboard=board or False,

@@ -28,6 +28,7 @@ BUILT = (
 _APART = {
     "seed": "`seeds` says which",
     "fold_steps": "every training here is one fold: set `steps`",
+    "score_on": "trainings are compared image by image: all that are held out are scored",
     "save_every": "an interrupted training of a study begins anew",
 }
 

@@ -12,6 +12,9 @@ from mapwright.training.fit import Speed
 
 _LOOK_SHARE = 0.1  # of a fold's time at most goes into validation
 _LOOKS = (2, 20)  # fewest and most validations of a fold
+_ENOUGH_LOOKS = 8  # where many images are held out, fewer are looked at rather than less often
+_SCORE_SHARE = 0.25  # of a fold's time at most goes into its score
+_FEWEST = 24  # held-out images that are always looked at and scored, if there are as many
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0}
 GRACE = 0.07  # of the budget: a fold may run over its share by so much before the clock ends it
 
@@ -49,38 +52,61 @@ class Clock:
 
 
 @dataclass(frozen=True)
+class Held:
+    """What a fold holds out.
+
+    Args:
+        images: Number of images.
+        pixels: Number of their pixels.
+        views: Times that an image is predicted for the final score.
+    """
+
+    images: int
+    pixels: int
+    views: int = 1
+
+
+@dataclass(frozen=True)
 class Share:
     """What one fold may do.
 
     Args:
         steps: Training steps.
         validate_every: Steps between two validations.
+        validate_on: Held-out images that each of them looks at; 0 = all.
+        score_on: Held-out images that are scored at the end; 0 = all.
         deadline: `time.monotonic()` at which the clock ends it.
     """
 
     steps: int
     validate_every: int
+    validate_on: int
+    score_on: int
     deadline: float
 
 
-def share_out(
-    clock: Clock, speed: Speed, *, folds: int, val_pixels: int, views: int, reserve: float
-) -> Share:
+def share_out(clock: Clock, speed: Speed, *, folds: int, held: Held, reserve: float) -> Share:
     """Divide what is left of a budget among the folds that are left.
+
+    Where many images are held out, looking at all of them again and again, or even once, would
+    leave no time to learn: then a part of them is looked at, and at worst a part is scored.
 
     Args:
         clock: The budget.
         speed: What was measured.
         folds: Folds left, this one included.
-        val_pixels: Pixels that one fold validates on.
-        views: Times that an image is predicted for the final score.
+        held: What each of them holds out.
         reserve: Seconds that everything after the last fold takes.
 
     Raises:
         SettingError: The budget is too small for one step a fold.
     """
-    look = val_pixels * speed.pixel
-    seconds = (clock.left - reserve) / folds - look * views
+    whole = held.pixels * speed.pixel  # seconds of a look at all of them
+    seconds = (clock.left - reserve) / folds
+    score_on = _affordable(held.images, whole * held.views, _SCORE_SHARE * seconds)
+    seconds -= _part(score_on, held.images) * whole * held.views
+    validate_on = _affordable(held.images, whole, _LOOK_SHARE * seconds / _ENOUGH_LOOKS)
+    look = _part(validate_on, held.images) * whole
     most = _LOOK_SHARE * seconds / look if look else math.inf
     looks = int(min(max(most, _LOOKS[0]), _LOOKS[1])) if look else 1
     steps = int((seconds - looks * look) / speed.step)
@@ -93,4 +119,16 @@ def share_out(
             fix="give more time, fewer folds, or a smaller network",
         )
     deadline = time.monotonic() + seconds + GRACE * clock.seconds
-    return Share(steps, math.ceil(steps / looks), deadline)
+    return Share(steps, math.ceil(steps / looks), validate_on, score_on, deadline)
+
+
+def _affordable(images: int, cost: float, seconds: float) -> int:
+    """How many of some images fit into a time, but never a handful of many; 0 = all."""
+    if cost <= seconds or images <= _FEWEST:
+        return 0
+    return max(_FEWEST, int(images * max(seconds, 0) / cost))
+
+
+def _part(chosen: int, images: int) -> float:
+    """The share of images that were chosen; 0 = all."""
+    return chosen / images if chosen else 1.0
