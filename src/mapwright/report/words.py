@@ -36,7 +36,8 @@ def reproduce(facts: Facts) -> str:
     parts += set_options(plain, by_hand)
     if plan.fold_steps:
         parts.append(f"--set fold_steps='{list(plan.fold_steps)}'")
-        parts += [f"--set {key}={plain[key]}" for key in ("steps", "validate_every")]
+        timed = ("steps", "validate_every", "validate_on", "score_on")
+        parts += [f"--set {key}={plain[key]}" for key in timed if key not in by_hand]
     return " \\\n    ".join(parts)
 
 
