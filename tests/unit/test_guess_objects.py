@@ -215,3 +215,24 @@ def test_a_submission_is_no_truth_however_large(tmp_path: Path) -> None:
     (tmp_path / "sample_submission_v2.csv").write_text(head + rows)
     layout, _ = find_layout(tmp_path)
     assert (layout.images, layout.source) == ("train_v2/*.jpg", "rle:train.csv")
+
+
+@pytest.mark.parametrize(
+    ("folder", "table", "thing", "after"),
+    [
+        ("airbus", "train_ship_segmentations_v2.csv", "ship", "table"),
+        ("train", "solar-panels.csv", "foreground", "folder"),  # two words: which of them?
+        ("ponds", "train.csv", "pond", "folder"),
+        ("train", "masks_rle.csv", "foreground", "folder"),
+    ],
+)
+def test_what_a_table_lists_is_named_by_the_table_else_by_the_folder(
+    tmp_path: Path, folder: str, table: str, thing: str, after: str
+) -> None:
+    root = tmp_path / folder
+    images(root / "images")
+    rows = "ImageId,EncodedPixels\na.jpg,1 2\nb.jpg,\nc.jpg,3 4\n"
+    (root / table).write_text(rows)
+    dataset = open_dataset(root)
+    assert dataset.spec.class_names == ("background", thing)
+    assert f"named after the {after}" in dataset.reasons["classes"]

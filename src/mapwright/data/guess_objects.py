@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,13 @@ _LOOKED_AT, _SIDE = (
 )  # images whose polygons are drawn, and the side of what is drawn of each
 _SMALL = 0.02  # of what is drawn: most objects are smaller, most patches of land cover are not
 
+_UNFIT = {
+    "", "data", "dataset", "train", "training", "val", "valid", "validation", "test", "image",
+    "img", "background", "mask", "label", "segmentation", "annotation", "rle", "object", "instance", "run",
+    "length", "csv", "table", "all", "full", "final", "new", "stage",
+}  # fmt: skip
+"""Words that name no thing."""
+
 Classes = list[dict[str, Any]]
 """The class table of a description."""
 
@@ -50,8 +58,9 @@ def guess_listed(root: Path, layout: Layout, name: str, reasons: Reasons) -> Cla
     kind, _, rest = layout.source.partition(":")
     if kind == "coco":
         return _of_coco(root / rest, reasons)
-    positive = singular(name)
-    reasons["classes"] = f"inside and outside of an object; {positive!r} is named after the folder"
+    named = _thing_of(rest) if kind == "rle" else ""
+    positive, after = named or singular(name), "table" if named else "folder"
+    reasons["classes"] = f"inside and outside of an object; {positive!r} is named after the {after}"
     classes = two_classes(0, 1, positive)
     if kind == "rle":
         classes[1]["objects"] = True
@@ -163,7 +172,19 @@ def two_classes(
 
 def singular(name: str) -> str:
     """The positive class after the folder: `roofs` -> `roof`."""
-    word = name.lower().replace("_", " ").strip()
-    word = word[:-1] if word.endswith("s") and not word.endswith("ss") else word
-    unfit = {"data", "dataset", "train", "training", "image", "background", ""}
-    return "foreground" if word in unfit or not word[0].isalpha() else word
+    word = _without_s(name.lower().replace("_", " ").strip())
+    return "foreground" if word in _UNFIT or not word[0].isalpha() else word
+
+
+def _thing_of(table: str) -> str:
+    """The thing that a table's name speaks of, or nothing.
+
+    `train_ship_segmentations_v2.csv` -> `ship`.
+    """
+    words = map(_without_s, re.split(r"[^a-z]+", Path(table).stem.lower()))
+    left = [word for word in words if len(word) > 1 and word not in _UNFIT]
+    return left[0] if len(left) == 1 else ""
+
+
+def _without_s(word: str) -> str:
+    return word[:-1] if word.endswith("s") and not word.endswith("ss") else word
