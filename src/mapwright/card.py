@@ -287,6 +287,11 @@ class Card(ABC):
         """Whether what runs the model gives its probabilities, and not only what it decided."""
         return True
 
+    @property
+    def cuts(self) -> bool:
+        """Whether what runs the model tells where objects are, at the threshold of their rule."""
+        return True
+
     @abstractmethod
     def only(self, members: Sequence[int]) -> Self:
         """The same model with some of its members, by number, and their part of the history."""

@@ -53,6 +53,8 @@ def scores_of(model: Model, dataset: Dataset, tallies: Sequence[Tally], note: st
 
 def counted_class(model: Model, dataset: Dataset) -> int | None:
     """The class whose objects are counted, as the data say, else the model; None = none."""
+    if not model.bundle.cuts:
+        return None
     own = dataset.spec.counted
     return model.bundle.spec.counted if own is None else own
 

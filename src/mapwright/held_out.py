@@ -5,13 +5,17 @@ Thresholds, rules for objects, and the temperature that calibrates probabilities
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 
 from mapwright.card import Decision, ObjectDecision
+from mapwright.data.blocks import parse_name
+from mapwright.data.content.groups import Groups
 from mapwright.data.dataset import Dataset
+from mapwright.data.splits import deal
 from mapwright.data.truth import truth_words
 from mapwright.metrics.components import Cut, ObjectRule
 from mapwright.metrics.object_records import Grid, Record
@@ -34,7 +38,8 @@ def is_tuned(dataset: Dataset, folds: int, held_out: int) -> bool:
     """Whether decisions are chosen by the held-out images.
 
     With folds they are. On a single split rules for objects are, where there are enough images:
-    dealt into parts, each image is scored by what was tuned on the others.
+    dealt into parts, each image is scored by what was tuned on the others. Whether they can be
+    dealt, or all belong together, is seen when they are scored.
 
     Args:
         dataset: Says whether objects are counted.
@@ -50,7 +55,10 @@ def score_folds(
     """Scores on held-out images, and the decision to store.
 
     What is tuned is stored as tuned on all images, but each part's own score uses what was tuned on
-    the other parts, so that it is not flattered.
+    the other parts, so that it is not flattered. Parts are folds; the images of a single split are
+    dealt into parts, groups and scenes as a whole. Where all of them belong together there is one
+    part, and no image to say what tuning is worth: then nothing is tuned, the usual rules are
+    stored, they make the score, and a note says so.
 
     Args:
         folds: What each member counted on the images that it did not learn from.
@@ -66,7 +74,9 @@ def score_folds(
         notes.append(
             f"out of fold, {len(folds)} folds; every image is scored by a model that never saw it"
         )
-    if records:
+    elif alone := _alone(parts):
+        notes.append(f"nothing is tuned: {alone}")
+    if records and len(parts) > 1:
         decisions, stored = _tune_objects(parts, tune_for, binary=len(names) == 2)
         kind = "fold" if len(folds) > 1 else f"of {len(parts)} parts of the images"
         notes.append(f"rules for objects, for the score of each {kind} tuned on the others")
@@ -74,7 +84,7 @@ def score_folds(
         decisions, stored = _tune_threshold(parts)
         tuned = True
     else:
-        stored = _untuned(dataset)
+        stored = _untuned(dataset, _alone(parts))
         decisions = [stored] * len(parts)
     chosen = _temperature(parts, members=len(folds))
     decisions = [by.calibrated(t) for by, t in zip(decisions, chosen.parts, strict=True)]
@@ -128,12 +138,23 @@ def describe_objects(
 
 
 def _dealt(tallies: Sequence[Tally]) -> Parts:
-    """Images dealt into parts; those of one group stay together."""
-    places = {name: k % _PARTS for k, name in enumerate(dict.fromkeys(t.group for t in tallies))}
-    parts: list[list[Tally]] = [[] for _ in range(min(_PARTS, len(places)))]
-    for entry in tallies:
-        parts[places[entry.group]].append(entry)
-    return parts
+    """Images dealt into parts; those of one group stay together, and blocks of one scene."""
+    groups, firsts = Groups(len(tallies)), dict[tuple[str, str], int]()
+    for place, entry in enumerate(tallies):
+        for key in (("group", entry.group), ("scene", parse_name(entry.stem)[0])):
+            groups.join(firsts.setdefault(key, place), place)
+    together: dict[int, list[Tally]] = defaultdict(list)
+    for place, entry in enumerate(tallies):
+        together[groups.leader(place)].append(entry)
+    return deal(list(together.values()), min(_PARTS, len(together)))
+
+
+def _alone(parts: Parts) -> str:
+    """Why nothing can be tuned on some images and scored on others; empty where it can."""
+    images = sum(map(len, parts))
+    if len(parts) > 1 or images == 1:  # of one image alone nobody expects it
+        return ""
+    return f"the {images:,} held-out images belong together, as one group or as blocks of one scene"
 
 
 def _temperature(parts: Parts, members: int) -> Chosen:
@@ -179,8 +200,14 @@ def _reason(found: Tuned, grid: Grid, tune_for: str, images: int) -> str:
     )
 
 
-def _untuned(dataset: Dataset) -> Decision:
+def _untuned(dataset: Dataset, alone: str = "") -> Decision:
+    """What is used where nothing is tuned.
+
+    Args:
+        dataset: Says whether objects are counted.
+        alone: What keeps enough images from being tuned on; empty where they are too few.
+    """
     if dataset.spec.counted is None:
         return Decision()
-    reason = f"not tuned: that takes folds, or {ENOUGH} held-out images"
+    reason = f"not tuned: {alone or f'that takes folds, or {ENOUGH} held-out images'}"
     return Decision(objects=ObjectDecision(rule=ObjectRule(Cut(0.5)), reason=reason))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -18,6 +19,7 @@ from pydantic import Field
 
 from mapwright.card import Card, Decision, History, read_header
 from mapwright.data.config import Config
+from mapwright.data.spec import DatasetSpec
 from mapwright.errors import ModelFileError, SettingError
 from mapwright.plan import Plan
 from mapwright.types import IGNORE, Tta
@@ -29,6 +31,7 @@ FORMAT = 1
 HEADER = "mapwright"
 """The metadata entry that holds the header."""
 
+_SAME = 1e-6  # of a threshold that was calibrated and turned back
 _SEAL = b"mapwright_sha256"
 _DIGITS = 64  # of a SHA-256 in hexadecimal
 
@@ -49,12 +52,14 @@ class Form(Config):
     where any band is NaN, infinite or the nodata value.
 
     Args:
-        output: `mask`: (N, h, w) uint8 class indices. `probability`: (N, K, h, w) float32, NaN
-            where invalid, calibrated as the model's are. `logits`: (N, K, h, w) float32 whose
-            softmax is that probability, so divided by the temperature, NaN where invalid.
-            `deepness`: probabilities as the QGIS plugin of that name reads them:
-            0 where invalid, and of two classes the second is the likelier one exactly where the
-            model decides for it.
+        output: `mask`: (N, h, w) uint8 class indices as on the model's maps. Of two classes the
+            threshold that objects are cut at is in it. Of more it holds the most probable class,
+            and a threshold on one of them can't be in it: no objects are made from such a file.
+            `probability`: (N, K, h, w) float32, NaN where invalid, calibrated as the model's are.
+            `logits`: (N, K, h, w) float32 whose softmax is that probability, so divided by the
+            temperature, NaN where invalid. `deepness`: probabilities as the QGIS plugin of that
+            name reads them: 0 where invalid, and of two classes the second is the likelier one
+            exactly where the model decides for it.
         tile: Height and width h = w, in pixels.
         dynamic: Whether any other height and width will do as well.
         invalid: What a mask holds where the image is invalid.
@@ -79,6 +84,14 @@ class Form(Config):
         further = {"presence": self.presence, "border": self.border}
         return (self.output, *(name for name, given in further.items() if given))
 
+    def decides(self, classes: int) -> bool:
+        """Whether the threshold is in the graph, and no other can be applied to what it gives.
+
+        Args:
+            classes: Number of classes K.
+        """
+        return self.output == "mask" or (self.output == "deepness" and classes == 2)
+
 
 @dataclass(frozen=True, kw_only=True)
 class OnnxFile(Card):
@@ -90,6 +103,7 @@ class OnnxFile(Card):
         proof: What was done to prove it equal to the model; see `mapwright.exporting`.
         session: ONNX Runtime with the graph.
         lost: What of the rule for objects the graph can't serve, in words; empty when nothing.
+        cuts: Whether it gives what objects are cut from at the threshold of their rule.
     """
 
     path: Path
@@ -97,6 +111,7 @@ class OnnxFile(Card):
     proof: Mapping[str, Any]
     session: Any = field(repr=False, compare=False)
     lost: str = ""
+    cuts: bool = True
 
     @property
     def tile(self) -> int:
@@ -112,7 +127,23 @@ class OnnxFile(Card):
     @property
     def soft(self) -> bool:
         """See `Card`; for the plugin Deepness, probabilities of two classes are shifted."""
-        return self.form.output in SOFT
+        return not self.form.decides(len(self.spec.classes))
+
+    def require_counted(self) -> int:
+        """See `Card`.
+
+        Raises:
+            SettingError: The file has decided otherwise than objects are cut.
+        """
+        index = super().require_counted()
+        if not self.cuts:
+            raise SettingError(
+                f"this file can't serve the model's rule for objects: {self.lost}",
+                where=self.path,
+                expected="a file that gives probabilities",
+                fix="export the model with --output probability --objects",
+            )
+        return index
 
     @cached_property
     def input_name(self) -> str:
@@ -183,16 +214,49 @@ def _from_header(path: Path, values: Mapping[str, Any], session: Any) -> OnnxFil
         )
     form = Form.parse(values["form"], path)
     card = read_header(values, path)
-    card["decision"], lost = _usable(card["decision"], form, card["plan"])
+    decision, spec, plan = card["decision"], card["spec"], card["plan"]
+    cuts = holds_cut(decision, form, spec)
+    card["decision"], lost = _usable(decision, form, plan, len(spec.classes))
     history: History = card["history"]
     card["history"] = history.as_one()
-    proof = values["proof"]
-    return OnnxFile(**card, path=path, form=form, proof=proof, session=session, lost=lost)
+    return OnnxFile(
+        **card,
+        path=path,
+        form=form,
+        proof=values["proof"],
+        session=session,
+        lost=lost if cuts else _no_cut(decision, spec),
+        cuts=cuts,
+    )
 
 
-def _usable(decision: Decision, form: Form, plan: Plan) -> tuple[Decision, str]:
+def holds_cut(decision: Decision, form: Form, spec: DatasetSpec) -> bool:
+    """Whether what a graph gives tells at which pixels objects are.
+
+    Where it has decided, that takes two classes, and one threshold for the map and for objects.
+    """
+    if not form.decides(len(spec.classes)):
+        return True
+    if len(spec.classes) > 2:
+        return False
+    threshold = decision.object_rule.cut.threshold
+    return math.isclose(threshold, decision.raw_threshold, rel_tol=_SAME)
+
+
+def _no_cut(decision: Decision, spec: DatasetSpec) -> str:
+    """Why no objects are made, in words; empty where nobody expects any."""
+    if len(spec.classes) > 2 and spec.counted is None:
+        return ""
+    name = spec.class_names[1 if spec.counted is None else spec.counted]
+    return (
+        "no objects are made from it, since it gives the class of the map; objects of "
+        f"{name} are {decision.object_words}"
+    )
+
+
+def _usable(decision: Decision, form: Form, plan: Plan, classes: int = 2) -> tuple[Decision, str]:
     """What of a decision is left to make on what the graph gives, and what is lost, in words."""
-    decided = form.output in ("mask", "deepness")  # the threshold is in the graph already
+    decided = form.decides(classes)  # the threshold is in the graph already
     closed = not form.presence if plan.gate else decided  # what the gate was tuned on is not there
     rule = decision.object_rule
     together = rule.cut.border is not None and not form.border

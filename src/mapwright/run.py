@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -21,9 +20,10 @@ from mapwright.io.files import require_new
 from mapwright.metrics.summary import Scores
 from mapwright.models.custom import Build, name_of
 from mapwright.plan import PlanWithReasons
-from mapwright.story import Options as Options
 from mapwright.story import Run as Run
 from mapwright.story import Story
+from mapwright.training import resume
+from mapwright.training.options import Options as Options
 from mapwright.training.tensorboard import require_tensorboard
 
 
@@ -128,7 +128,7 @@ def _finished(folder: Path, dataset: Dataset, splits: Splits) -> Run:
             expected=f"a training on {dataset.root} as it is described",
             fix="choose another folder",
         )
-    shutil.rmtree(folder / "resume", ignore_errors=True)
+    resume.end(folder)
     scores = model.bundle.scores
     return Run(folder, model, Scores.from_plain(scores) if scores else None)
 

@@ -22,7 +22,7 @@ from mapwright.metrics.boundary import WIDTH, BandCounts, Bands, BoundaryCounter
 from mapwright.metrics.calibration import assess_calibration
 from mapwright.metrics.components import ObjectRule
 from mapwright.metrics.confusion import confusion
-from mapwright.metrics.kept import Kept
+from mapwright.metrics.kept import ROOM, Kept
 from mapwright.metrics.object_counter import ObjectCounter
 from mapwright.metrics.object_records import Grid, Record
 from mapwright.metrics.object_scores import object_scores
@@ -40,7 +40,6 @@ _A = TypeVar("_A", bound=np.generic)
 _B = TypeVar("_B", bound=np.generic)
 
 _SMALL = 2**29  # bytes; an image with more is read window by window
-_KEPT = 2**26  # pixels of all images; more are not kept to draw outlines at a later threshold
 
 
 @dataclass(frozen=True)
@@ -155,7 +154,7 @@ def wanted(
     pixels = sum(height * width for height, width in sizes)
     side, tuned = block_side(sizes) if sizes else 1, tuned and classes == 2
     share = share_of_pixels(pixels, classes)
-    return Wanted(classes, side, tuned, pixels <= _KEPT, maps, objects, share)
+    return Wanted(classes, side, tuned, pixels <= ROOM, maps, objects, share)
 
 
 def count(

@@ -106,6 +106,40 @@ def test_nothing_and_nan_stay_what_they_are(temperature: float) -> None:
     assert temper_threshold(1.0, temperature) == 1
 
 
+def five_members(alike: float, pixels: int = 200_000) -> tuple[np.ndarray, np.ndarray]:
+    """Probabilities (5, 2, 1, pixels) of members that alone ask for 1.5, and the truth.
+
+    A member sees the truth, -1 or 1, times 1.5 in normal noise of variance 1 that correlates by
+    `alike` with that of another; then 3 times what it sees are its calibrated log odds.
+    """
+    rng = np.random.default_rng(0)
+    truth = rng.integers(0, 2, pixels)
+    shared, own = rng.normal(size=pixels), rng.normal(size=(5, pixels))
+    seen = 1.5 * (2 * truth - 1) + np.sqrt(alike) * shared + np.sqrt(1 - alike) * own
+    second = 1 / (1 + np.exp(-1.5 * 3 * seen))
+    return np.stack([1 - second, second], axis=1)[:, :, None].astype(np.float32), truth
+
+
+@pytest.mark.parametrize(("alike", "less"), [(0.99, 0.03), (0.95, 0.12), (0.90, 0.22)])
+def test_the_mean_of_members_asks_for_as_much_less_as_the_reason_says(
+    alike: float, less: float
+) -> None:
+    members, truth = five_members(alike)
+    one, mean = (
+        best_temperature(nll_sums(kept(soft, truth).points))
+        for soft in (members[0], members.mean(axis=0))
+    )
+    assert one == pytest.approx(1.5, rel=0.03)
+    assert 1 - mean / one == pytest.approx(less, abs=0.015)
+
+
+def test_the_reason_of_an_ensemble_says_by_how_much_its_mean_asks_for_a_lower_one() -> None:
+    members, truth = five_members(0.95, 4000)
+    parts = [[kept(soft, truth)] for soft in members]
+    assert "by 3 to 22 % in a simulation" in choose_temperature(parts, members=5).reason
+    assert "simulation" not in choose_temperature(parts).reason
+
+
 def test_a_part_has_no_say_in_its_own_temperature() -> None:
     parts = [honest(3, 2000, seed) for seed in range(4)]
     sums = [

@@ -1,6 +1,8 @@
 """What a network is shown of borders: from every kind of list, in batches, plans and losses."""
 
 import json
+import time
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -253,3 +255,22 @@ def test_the_loss_of_a_batch_counts_borders_where_the_model_says_them() -> None:
     both = judge(Look(logits, border=border), labels, plan)
     assert both.item() == pytest.approx(alone.item() + 0.5 * border_loss(border, target).item())
     assert soft_dice(logits, mask) < both
+
+
+def test_threads_that_want_the_border_of_one_image_look_for_it_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    data, looks, look = table(tmp_path), [], Borders._look
+
+    def slow(self: Borders, item: Any, window: Window) -> Any:
+        looks.append(item.stem)
+        time.sleep(0.01)
+        return look(self, item, window)
+
+    monkeypatch.setattr(Borders, "_look", slow)
+    borders = Borders(data, 1, 1)
+    with ThreadPoolExecutor(4) as pool:
+        found = list(pool.map(lambda _: borders.read(data.items[0], Window(0, 0, 6, 8)), range(8)))
+    assert looks == [data.items[0].stem]
+    assert all(np.array_equal(one, found[0]) for one in found)
+    assert found[0].any()

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pytest
 import rasterio
+import torch
 
 from builders import make_bundle, make_dataset, make_spec, rectangles, write_png
 from mapwright.bundle import Bundle, load_bundle, save_bundle
@@ -192,7 +193,42 @@ def test_the_plugin_sees_calibrated_probabilities_and_decides_as_the_model(
     best = np.sort(wanted, axis=0)
     clear = best[-1] - best[-2] > 1e-4
     np.testing.assert_array_equal(found[0].argmax(axis=0)[clear], model.classify(tile)[clear])
-    assert load_onnx(path).decision.temperature == 1
+    assert load_onnx(path).decision.temperature == (1 if classes == 2 else temperature)
+
+
+def divided(threshold: float, temperature: float, tile: np.ndarray) -> Bundle:
+    """A model that puts half of a tile's pixels beyond a threshold before calibration."""
+    bundle = make_bundle(2, (0,), (10,), threshold=threshold, plan=PLAN)
+    states = []
+    for number, state in enumerate(bundle.members):
+        soft = Model(bundle.only([number]), "none").probabilities(tile)[1].astype(np.float64)
+        middle = np.median(np.log(soft) - np.log1p(-soft))
+        beyond = float(np.log(threshold) - np.log1p(-threshold) - middle)
+        name = "network.segmentation_head.0.bias"
+        states.append({**state, name: state[name] + torch.tensor([0.0, beyond])})
+    return scaled(replace(bundle, members=tuple(states)), temperature)
+
+
+@pytest.mark.parametrize(
+    ("threshold", "temperature"),
+    [(0.02, 0.25), (0.01, 0.25), (0.002, 0.3), (0.99, 0.25), (0.4, 0.05), (0.3, 20.0)],
+)
+@pytest.mark.parametrize("output", ["deepness", "mask"])
+def test_a_threshold_next_to_0_or_1_leaves_as_the_model_has_it_and_is_really_proved(
+    tmp_path: Path, output: Any, threshold: float, temperature: float
+) -> None:
+    tile = rectangles(1, TILE)[0].astype(np.float32)
+    bundle = divided(threshold, temperature, tile)
+    done = export(Model(bundle), tmp_path / "m.onnx", output=output, tile=TILE)
+    (found,) = load_onnx(done.path).session.run(None, {"image": tile[None]})
+    classes = found[0] if output == "mask" else found[0].argmax(axis=0)
+    soft = Model(replace(bundle, decision=Decision()), "none").probabilities(tile)[1]
+    clear = abs(soft - threshold) > 1e-4 * threshold * (1 - threshold)
+    assert clear.mean() > 0.95
+    assert 0.3 < classes.mean() < 0.7
+    np.testing.assert_array_equal(classes[clear], (soft >= threshold)[clear])
+    for agreed in done.proof.kinds.values():  # what is too close to call proves nothing
+        assert agreed.close <= 0.02 * agreed.pixels
 
 
 @pytest.mark.parametrize("output", ["probability", "logits", "deepness"])

@@ -22,7 +22,9 @@ from mapwright.types import Window
 SIDE = 60
 
 
-def tally(stem: str, classes: int = 2, hot: float = 1.0, soft: bool = True) -> Tally:
+def tally(
+    stem: str, classes: int = 2, hot: float = 1.0, soft: bool = True, group: str = ""
+) -> Tally:
     """An image whose logits are `hot` times too large."""
     rng = np.random.default_rng(int(stem))
     logits = rng.normal(0, 2, (classes, SIDE, SIDE))
@@ -39,8 +41,9 @@ def tally(stem: str, classes: int = 2, hot: float = 1.0, soft: bool = True) -> T
         else confusion(truth, probabilities.argmax(axis=0).astype(np.uint8), classes)
     )
     return Tally(
-        stem=stem, size=(SIDE, SIDE), part=False, group=stem, packed=Packed.of(counts[None]),
-        missed=np.zeros(classes, np.int64), soft=counter.soft() if soft else None,
+        stem=stem, size=(SIDE, SIDE), part=False, group=group or stem,
+        packed=Packed.of(counts[None]), missed=np.zeros(classes, np.int64),
+        soft=counter.soft() if soft else None,
     )  # fmt: skip
 
 
@@ -106,6 +109,13 @@ def test_a_single_held_out_image_calibrates_nothing_and_says_why() -> None:
     assert not scores.calibration.changed
     assert scores.calibration.reason == decision.calibration
     assert scores.calibration.before.ece > 0.05
+
+
+def test_images_that_all_belong_together_calibrate_nothing_and_say_why() -> None:
+    scores, decision = scored([tally(f"{k}", hot=2.0, group="hill") for k in range(6)])
+    assert decision.temperature == 1
+    assert "two independent held-out images, or groups of them" in decision.calibration
+    assert "the 6 held-out images belong together" in scores.note
 
 
 @pytest.mark.parametrize("images", [1, 6])

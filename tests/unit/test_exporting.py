@@ -4,6 +4,8 @@ import json
 import re
 import warnings
 from collections.abc import Callable
+from dataclasses import replace
+from io import StringIO
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +13,9 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
+import torch
 from numpy.typing import NDArray
+from rich.console import Console
 
 from builders import make_bundle
 from mapwright.bundle import Bundle
@@ -19,11 +23,14 @@ from mapwright.errors import ExportError, MapwrightError, OutputError, SettingEr
 from mapwright.exporting import write as writing
 from mapwright.exporting.budget import Cost
 from mapwright.exporting.trace import Traced
+from mapwright.exporting.trials import trials
 from mapwright.exporting.write import Export, export
 from mapwright.onnxfile import load_onnx
 from mapwright.predict.model import Model
 from mapwright.predict.pipeline import decide
 from mapwright.predict.torch_engine import TorchEngine
+from mapwright.report.contract import contract, tried
+from mapwright.report.export_table import export_table
 
 BANDS = ("red", "green", "blue", "nir")
 SMALL = {"architecture": "pspnet", "encoder": "resnet18"}  # 3.5 MB, and pools to 6 x 6
@@ -315,6 +322,86 @@ def test_options_that_do_not_fit_are_said_before_anything_is_written(
         written(bundle_of(), tmp_path, **options)
     assert error.value.exit_code == 2
     assert list(tmp_path.iterdir()) == []
+
+
+def standardised_apart(bundle: Bundle) -> Bundle:
+    """Each member with a mean, a deviation and limits of its own, as folds have them."""
+    states = []
+    for number, state in enumerate(bundle.members):
+        changed = dict(state)
+        changed["inputs.mean"] = state["inputs.mean"] * (1 + number) - 15
+        changed["inputs.std"] = state["inputs.std"] * 1.7**number
+        changed["inputs.high"] = torch.full_like(state["inputs.high"], 150.0 + 30 * number)
+        states.append(changed)
+    return replace(bundle, members=tuple(states))
+
+
+@pytest.mark.parametrize(("output", "tile"), [("mask", 32), ("probability", 45)])
+def test_members_keep_their_own_normalisation(tmp_path: Path, output: str, tile: int) -> None:
+    same = bundle_of(2, 2)
+    bundle = standardised_apart(same)
+    written(bundle, tmp_path, output=output, tile=tile)
+    batch = tiles(bundle, 1, (tile, tile))
+    soft, holes = expected(bundle, batch)
+    assert abs(soft - expected(same, batch)[0])[0][:, ~holes[0]].max() > 0.05
+    found = run(tmp_path / "model.onnx", batch)
+    if output == "mask":
+        assert_classes(found, soft, holes, 0.37, 255)
+    else:
+        np.testing.assert_allclose(found[0][:, ~holes[0]], soft[0][:, ~holes[0]], atol=5e-4)
+
+
+@pytest.mark.parametrize("output", ["mask", "probability", "logits", "deepness"])
+@pytest.mark.parametrize("nothing", [np.nan, np.inf, 0.0], ids=["NaN", "infinity", "nodata"])
+def test_tiles_without_a_valid_pixel_have_no_class_alone_and_beside_others(
+    every_output: dict[str, tuple[Bundle, Path]], output: str, nothing: float
+) -> None:
+    bundle, path = every_output[output]
+    batch = tiles(bundle, 5)
+    batch[[0, 3]] = nothing
+    found = run(path, batch)
+    holes = expected(bundle, batch)[1]
+    assert holes[[0, 3]].all()
+    if output == "mask":
+        empty = found == 255
+    elif output == "deepness":
+        empty = (found == 0).all(axis=1)
+    else:
+        empty = np.isnan(found).all(axis=1)
+    np.testing.assert_array_equal(empty, holes)
+    for tile, together in zip(batch, found, strict=True):
+        np.testing.assert_allclose(run(path, tile[None])[0], together, atol=1e-4)
+    assert not Model.load(path).probabilities(batch[0]).any()
+
+
+@pytest.fixture(scope="module")
+def every_output(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[Bundle, Path]]:
+    bundle = bundle_of()
+    folder = tmp_path_factory.mktemp("outputs")
+    made = {}
+    for output in ("mask", "probability", "logits", "deepness"):
+        (folder / output).mkdir()
+        made[output] = bundle, written(bundle, folder / output, output=output).path
+    return made
+
+
+def test_what_is_told_of_the_proof_is_what_was_tried(tmp_path: Path) -> None:
+    done = written(bundle_of(), tmp_path)
+    kinds, told = done.proof.kinds, contract(done.path)["Proof"]
+    console = Console(width=10_000, file=StringIO())
+    console.print(export_table(done))
+    for words in (told, console.file.getvalue()):  # type: ignore[attr-defined]
+        assert "0 real tiles (none: the training folder is not at hand" in words
+        assert f"{kinds['edge'].tiles} of unusual contents" in words
+        assert "values up to 100 standard deviations from the mean of the training images" in words
+        assert "of 32 x 32 pixels; what lies beyond these was not tried" in words
+    pixels = sum(kind.pixels for kind in kinds.values())
+    assert f"of {pixels:,} are" in told
+    made = trials(bundle_of(), done.form, None)
+    far = max(np.abs((t.tile - 70) / 50).max() for t in made if t.name == "huge")
+    assert far == pytest.approx(100, rel=0.02)
+    older = {k: v for k, v in done.proof.plain().items() if k != "reach"}
+    assert "deviations" not in tried(older)
 
 
 def test_the_name_must_say_what_it_is(tmp_path: Path) -> None:

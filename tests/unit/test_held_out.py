@@ -11,7 +11,7 @@ from builders import make_spec
 from mapwright.card import Decision, ObjectDecision
 from mapwright.data.dataset import Dataset
 from mapwright.errors import SettingError
-from mapwright.held_out import ENOUGH, is_tuned, score_folds
+from mapwright.held_out import ENOUGH, _dealt, is_tuned, score_folds
 from mapwright.metrics.components import Cut, ObjectRule
 from mapwright.metrics.object_counter import ObjectCounter
 from mapwright.metrics.object_records import Grid, Record
@@ -107,6 +107,46 @@ def test_a_single_split_is_dealt_into_parts_that_keep_groups_together() -> None:
     # the harbour lies in one part, so what scores it never saw a speck
     assert scores.objects["f2"].value == pytest.approx((20 + 10 * 5 / 6) / 30)
     assert scores.objects.unit == "groups of images"
+
+
+def test_blocks_of_one_scene_stay_in_one_part() -> None:
+    blocks = [f"harbour[{24 * n}:{24 * n + 24},0:24]" for n in range(10)]
+    one = [tally(stem, speck=True) for stem in blocks]
+    one += [tally(f"{n:02d}") for n in range(20)]
+    scores, _ = scored(one)
+    # what scores the harbour never saw a speck
+    assert scores.objects["f2"].value == pytest.approx((20 + 10 * 5 / 6) / 30)
+
+
+def test_a_group_of_blocks_takes_their_whole_scenes_along() -> None:
+    blocks = [f"{scene}[{24 * n}:{24 * n + 24},0:24]" for scene in "ab" for n in range(5)]
+    shared = {"a[0:24,0:24]": "coast", "b[96:120,0:24]": "coast"}
+    one = [tally(stem, speck=True, group=shared.get(stem, "")) for stem in blocks]
+    one += [tally(f"{n:02d}") for n in range(20)]
+    scores, _ = scored(one)
+    assert scores.objects["f2"].value == pytest.approx((20 + 10 * 5 / 6) / 30)
+
+
+def test_groups_of_unlike_size_make_parts_as_even_as_they_can_be() -> None:
+    sizes = [8, 1, 1, 1, 1, 8, 1, 1, 1, 1]
+    one = [tally(f"{k}{n}", group=f"g{k}") for k, size in enumerate(sizes) for n in range(size)]
+    parts = _dealt(one)
+    assert sorted(map(len, parts)) == [2, 3, 3, 8, 8]
+    homes = [{entry.group for entry in part} for part in parts]
+    assert sum(map(len, homes)) == len(set().union(*homes)) == len(sizes)
+    assert [len(part) for part in _dealt(one[:9])] == [8, 1]
+
+
+def test_nothing_is_tuned_on_images_that_all_belong_together() -> None:
+    one = [tally(f"{n:02d}", speck=n % 2 == 0, group="harbour") for n in range(30)]
+    scores, decision = scored(one)
+    assert decision.objects.rule == ObjectRule(Cut(0.5)) and decision.threshold == 0.5
+    assert decision.objects.tuned_for == ""
+    assert "the 30 held-out images belong together" in decision.objects.reason
+    assert "the 30 held-out images belong together" in scores.note
+    assert "tuned on the others" not in scores.note
+    # the score is that of the rule that is stored
+    assert scores.objects["f2"].value == pytest.approx((1 + 5 / 6) / 2)
 
 
 def test_what_is_not_tuned_says_so() -> None:

@@ -1,7 +1,7 @@
 import torch
 
+from mapwright.data.batch import Batch
 from mapwright.data.hard import HardTiles
-from mapwright.data.tiles import Batch
 from mapwright.models.build import build_model
 from mapwright.models.inputs import Inputs, SegmentationModel
 from mapwright.plan import Plan

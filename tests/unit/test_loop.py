@@ -1,5 +1,8 @@
 import json
 import math
+import threading
+import time
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,13 +14,14 @@ from safetensors.torch import load_file, save_file
 from torch import nn
 
 from mapwright.data.augmentation import Augmentation
-from mapwright.data.hard import HardTiles
-from mapwright.data.tiles import Batch
-from mapwright.errors import ModelFileError, TrainingError
+from mapwright.data.batch import Batch, Unread
+from mapwright.data.hard import LAG, Alarms, HardTiles
+from mapwright.errors import ImageFileError, ModelFileError, TrainingError
 from mapwright.models.gate import Gate
 from mapwright.models.inputs import Inputs, SegmentationModel
 from mapwright.plan import Plan
 from mapwright.progress import progress_bar
+from mapwright.training.fit import _Stopwatch
 from mapwright.training.loop import fit, schedule
 from mapwright.training.state import NO_KEEPER, Fitted, Keeper
 from mapwright.types import Window
@@ -56,7 +60,15 @@ def sea(step: int, hard: HardTiles) -> Batch:
 
 
 def run(
-    steps: int, validate=None, rate: float = 0.1, keeper=NO_KEEPER, draw=None, plan=(), **options
+    steps: int,
+    validate=None,
+    rate: float = 0.1,
+    keeper=NO_KEEPER,
+    draw=None,
+    plan=(),
+    reads=lambda step: (),
+    record=lambda rows: None,
+    **options,
 ):
     torch.manual_seed(0)
     gate = Gate(1) if "gate" in dict(plan) else None
@@ -70,12 +82,12 @@ def run(
     with progress_bar("train", steps) as progress:
         fitted = fit(
             model,
-            draw or (lambda step, _: made[step]),
+            lambda step, hard: Unread(draw(step, hard) if draw else made[step], reads(step)),
             plan,
             Fabric(accelerator="cpu", devices=1),
             progress=progress,
             validate=validate,
-            record=lambda rows: seen.append(len(rows)),
+            record=lambda rows: (seen.append(len(rows)), record(rows)),
             keeper=keeper,
             **options,
         )
@@ -142,7 +154,8 @@ MINING = {"draw": sea, "plan": {"mining": 0.5, "gate": 0.3, "loss": "dice+focal"
 
 
 @pytest.mark.parametrize(
-    ("moment", "how"), [*((moment, {}) for moment in (1, 2, 3, 6, 7)), (1, MINING), (6, MINING)]
+    ("moment", "how"),
+    [*((moment, {}) for moment in (1, 2, 3, 6, 7)), *((moment, MINING) for moment in range(8))],
 )
 def test_a_resumed_training_ends_with_the_same_weights(
     tmp_path: Path, moment: int, how: dict
@@ -159,42 +172,49 @@ def test_a_resumed_training_ends_with_the_same_weights(
     assert all(torch.equal(whole.state[name], resumed.state[name]) for name in whole.state)
     assert whole.rows == resumed.rows
     assert (whole.best_step, whole.best_score) == (resumed.best_step, resumed.best_score)
-    assert whole.hard.plain() == resumed.hard.plain()
-    assert bool(len(whole.hard)) == bool(how)
+    assert whole.alarms.plain() == resumed.alarms.plain()
+    assert bool(len(whole.alarms.known())) == bool(how)
 
 
-def test_hard_tiles_change_what_is_learnt_from_so_their_state_must_be_kept(tmp_path: Path) -> None:
+@pytest.mark.parametrize("forgotten", ["hard", "waiting"])
+def test_hard_tiles_change_what_is_learnt_from_so_their_state_must_be_kept(
+    tmp_path: Path, forgotten: str
+) -> None:
     """The test above could not fail otherwise."""
     path = tmp_path / "state.safetensors"
 
     class Forgetful(Keeper):
         def restore(self, *args: object) -> Fitted:
             fitted = super().restore(*args)
-            fitted.hard = HardTiles()
+            fitted.alarms = Alarms(**fitted.alarms.plain() | {forgotten: ()})
             return fitted
 
-    whole, _ = run(8, **MINING)
+    whole, _ = run(12, **MINING)
     with pytest.raises(KilledError):
-        run(8, keeper=_killed_after(5, path), **MINING)
-    resumed, _ = run(8, keeper=Forgetful(path, every=0), **MINING)
+        run(12, keeper=_killed_after(5, path), **MINING)
+    resumed, _ = run(12, keeper=Forgetful(path, every=0), **MINING)
     assert not all(torch.equal(whole.state[n], resumed.state[n]) for n in whole.state)
 
 
-def test_a_state_saved_before_there_was_mining_is_read(tmp_path: Path) -> None:
+@pytest.mark.parametrize("unknown", [["hard", "waiting"], ["waiting"]])
+def test_a_state_saved_before_there_was_mining_or_reading_ahead_is_read(
+    tmp_path: Path, unknown: list[str]
+) -> None:
     path = tmp_path / "state.safetensors"
     run(4, keeper=Keeper(path, every=0))
     tensors = load_file(path)
     with safe_open(path, framework="pt") as file:
         header = json.loads(file.metadata()["training"])
-    del header["hard"]
+    for key in unknown:
+        del header[key]
     save_file(tensors, path, metadata={"training": json.dumps(header)})
     fitted, _ = run(6, keeper=Keeper(path))
     assert fitted.step == 6
 
 
 def test_only_mining_notes_false_alarms_and_only_of_empty_tiles() -> None:
-    assert not len(run(3, draw=sea)[0].hard)
-    hard = run(6, **MINING)[0].hard
+    assert not len(run(3, draw=sea)[0].alarms.known(LAG))
+    hard = run(6, **MINING)[0].alarms.known(LAG)
     assert {stem for stem, *_ in hard.plain()} == {"sea"}
 
 
@@ -250,5 +270,75 @@ def test_networks_are_trained_in_the_precision_asked_for(
     made = batches(1)
     with progress_bar("train", 1) as progress:
         fabric = Fabric(accelerator="cpu", devices=1, precision=precision)
-        fit(model, lambda step, _: made[step], plan, fabric, progress=progress)
+        fit(model, lambda step, _: Unread(made[step]), plan, fabric, progress=progress)
     assert seen == [f"torch.{kind}"]
+
+
+# --- reading ahead -------------------------------------------------------------------------------
+
+
+def readers() -> list[str]:
+    return [one.name for one in threading.enumerate() if one.name.startswith("reading ahead")]
+
+
+def test_a_file_that_can_not_be_read_ends_a_training_at_its_step(tmp_path: Path) -> None:
+    broken = ImageFileError("cut short", where="c.jpg", expected="a whole file", fix="copy it")
+
+    def cut() -> None:
+        raise broken
+
+    path = tmp_path / "state.safetensors"
+    with pytest.raises(ImageFileError) as caught:
+        run(8, keeper=Keeper(path, every=0), reads=lambda step: (cut,) if step == 5 else ())
+    assert caught.value is broken
+    assert not readers()
+    resumed, _ = run(8, keeper=Keeper(path))
+    whole, _ = run(8)
+    assert all(torch.equal(whole.state[name], resumed.state[name]) for name in whole.state)
+    with safe_open(path, framework="pt") as file:
+        assert json.loads(file.metadata()["training"])["step"] == 8
+
+
+class StopError(Exception):
+    pass
+
+
+def test_what_ends_a_training_early_ends_its_threads() -> None:
+    def stop(rows: list) -> None:
+        raise StopError
+
+    slow = {"reads": lambda step: (partial(time.sleep, 0.005),) * 3, "threads": 3}
+    with pytest.raises(StopError):
+        run(20, record=stop, **slow)
+    assert not readers()
+    with pytest.raises(TrainingError, match="at step 3"):
+        run(5, rate=1e30, **slow)
+    assert not readers()
+    assert run(8, deadline=0.0, **slow)[0].cut_short
+    assert not readers()
+
+
+def test_a_batch_is_whole_before_it_is_learnt_from() -> None:
+    """Tiles are filled with what the undisturbed training has, but late."""
+    made, late = batches(6), batches(6)
+
+    def reads(step: int) -> tuple:
+        kept = made[step].image.clone()
+        late[step].image.fill_(9.0)
+
+        def read(tile: int) -> None:
+            time.sleep(0.002)
+            late[step].image[tile] = kept[tile]
+
+        return tuple(partial(read, tile) for tile in range(2))
+
+    whole, _ = run(6)
+    other, _ = run(6, draw=lambda step, _: late[step], reads=reads, threads=2)
+    assert all(torch.equal(whole.state[name], other.state[name]) for name in whole.state)
+
+
+def test_what_a_step_takes_leaves_out_the_first_which_waits_for_its_files() -> None:
+    watch = _Stopwatch(began=0.0, times=[5.0])
+    assert watch.step == 5
+    watch.times += [6.0, 8.0]
+    assert watch.step == 1.5

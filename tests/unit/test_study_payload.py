@@ -19,12 +19,13 @@ import study_results
 from mapwright.errors import OutputError
 from mapwright.report.study import curves, pictures
 from mapwright.report.study.curves import curves_of
+from mapwright.report.study.differences import axis_of
 from mapwright.report.study.levels import factors_of
 from mapwright.report.study.page import write_study_page
 from mapwright.report.study.payload import classes_of, payload
 from mapwright.report.study.pictures import Picture, make_album
 from mapwright.report.study.plain import number, page_json, rows_of, words
-from mapwright.report.study.told import axis_of, counted, unfinished, verdicts
+from mapwright.report.study.told import counted, unfinished, verdicts
 from mapwright.types import IGNORE
 
 EVIL = "</script><img src=x onerror=alert(1)>"
@@ -201,15 +202,15 @@ def test_strange_counts_and_unlisted_names_do_no_harm() -> None:
 
 def test_verdicts_lie_on_an_axis_that_holds_zero_and_every_interval() -> None:
     results = study_results.study(seeds=1)
-    axis = axis_of(results)
+    axis = axis_of(results["comparisons"])
     rows = verdicts(results, axis)
     assert [row.kind for row in rows] == ["better", "worse", "same", "open"]
     zero = axis.percent(0)
     assert zero is not None and (zero, "0") in [(pytest.approx(at), t) for at, t in axis.ticks]
     for row in rows:
-        assert row.low is not None and row.middle is not None and row.high is not None
-        assert 0 < row.low < row.middle < row.high < 100
-    assert rows[0].low is not None and rows[0].low > zero
+        assert row.span is not None and row.middle is not None
+        assert 0 < row.span[0] < row.middle < row.span[1] < 100
+    assert rows[0].span is not None and rows[0].span[0] > zero
     assert rows[0].p == "< 0.001" and rows[3].p == ""
 
 
@@ -218,9 +219,10 @@ def test_an_interval_for_all_comparisons_at_once_is_drawn_where_there_is_one(
 ) -> None:
     results = study_results.study(seeds=1, rows=1, images=1)
     results["comparisons"][0]["joint_interval"] = [-0.4, 0.5]
-    rows = verdicts(results, axis_of(results))
+    rows = verdicts(results, axis_of(results["comparisons"]))
     assert rows[0].joint is not None and rows[1].joint is None
-    assert 0 < rows[0].joint[0] < min(row.low or 0 for row in rows) < 100 > rows[0].joint[1]
+    lowest = min(row.span[0] for row in rows if row.span)
+    assert 0 < rows[0].joint[0] < lowest < 100 > rows[0].joint[1]
     page = write_study_page(results, tmp_path / "study.html").read_text("utf-8")
     assert page.count('class="joint"') == 1 and "all comparisons at once" in page
 
@@ -239,9 +241,10 @@ def test_a_comparison_without_some_of_its_parts_is_still_told(
     entry: dict[str, Any], tmp_path: Path
 ) -> None:
     results = {"comparisons": [entry]}
-    (row,) = verdicts(results, axis_of(results))
-    assert (row.low is None) == (row.high is None)
-    assert len({text for _, text in axis_of(results).ticks}) == len(axis_of(results).ticks) > 1
+    axis = axis_of([entry])
+    (row,) = verdicts(results, axis)
+    assert (row.span is None) == (row.interval == "")
+    assert len({text for _, text in axis.ticks}) == len(axis.ticks) > 1
     page = write_study_page(results, tmp_path / "study.html").read_text("utf-8")
     assert row.verdict in page
 

@@ -17,7 +17,7 @@ from mapwright.experiment.design import Cell, Configuration
 from mapwright.experiment.forecast import forecast_study
 from mapwright.experiment.outcome import Outcome
 from mapwright.experiment.screening import Rung, left_behind, rung_of
-from mapwright.experiment.tables import forecast_table
+from mapwright.experiment.tables import forecast_table, study_table
 from mapwright.metrics.ranking import Place, Ranking
 from mapwright.plan import Plan
 from mapwright.training.fit import Speed
@@ -57,6 +57,26 @@ def lab(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Lab:
 
 def dropped(results: dict[str, Any]) -> dict[str, str]:
     return {e["label"]: e["dropped"]["why"] for e in results["configurations"] if e["dropped"]}
+
+
+def failing(lab: Lab, *labels: str) -> None:
+    """From now on every training of these configurations fails."""
+    act = lab.act
+
+    def broken(configuration: Configuration, cell: Cell) -> Outcome:
+        if configuration.label in labels:
+            error = f"it broke on fold {cell.fold}\n  where: here"
+            return outcome(cell, status="failed", counts={}, error=error)
+        return act(configuration, cell)
+
+    lab.act = broken
+
+
+def said(table: Any) -> str:
+    """What a terminal shows."""
+    told = io.StringIO()
+    Console(width=200, file=told).print(table)
+    return told.getvalue()
 
 
 def test_all_are_trained_a_little_and_the_best_go_on_with_the_base(lab: Lab) -> None:
@@ -105,17 +125,91 @@ def test_a_new_value_goes_through_the_first_rung_too(lab: Lab) -> None:
     assert "learning_rate=0.0001" in dropped(results), "three go on, and two did better"
 
 
-def test_cells_that_fail_hold_nothing_up(lab: Lab) -> None:
+def test_what_only_fails_takes_no_place_in_the_next_rung(lab: Lab) -> None:
+    failing(lab, "learning_rate=0.01")
+    results = lab.run()
+    assert statuses(results).count("done") == 8 + 3 * 4
+    assert [cell[0] for cell in lab.trained].count("learning_rate=0.01") == 2
+    assert statuses(results).count("failed") == 2
+    entry = next(e for e in results["configurations"] if e["label"] == "learning_rate=0.01")
+    assert entry["dropped"]["after_cells"] == 2
+    assert entry["dropped"]["why"] == "every training failed, the first with: it broke on fold 0"
+    lab.run()
+    assert lab.trained == []
+
+
+def test_that_every_training_failed_is_told_on_the_page_and_in_the_terminal(lab: Lab) -> None:
+    failing(lab, "learning_rate=0.01", "learning_rate=1e-05")
+    results = lab.run()
+    page = (lab.folder / "out" / "study.html").read_text(encoding="utf-8")
+    terminal = said(study_table(results))
+    for told in (
+        "every training of learning_rate=0.01, learning_rate=1e-05 that was run failed: there is "
+        "nothing to compare",
+        "learning_rate=0.01: 4 trainings not begun: given up after 2, every training failed, the "
+        "first with: it broke on fold 0",
+    ):
+        assert told in page and told in " ".join(terminal.split())
+    assert "learning_rate=0.01 (given up)" in terminal and "0/6" in terminal
+
+
+def test_a_base_that_only_fails_goes_too_and_leaves_its_place_to_another(lab: Lab) -> None:
+    failing(lab, "base")
+    results = lab.run()
+    assert [cell[0] for cell in lab.trained].count("base") == 2
+    goes_on = {"learning_rate=0.01", "learning_rate=0.0001", "learning_rate=0.003"}
+    assert {label for label, seed, *_ in lab.trained if seed == 7} == goes_on
+    labels = {entry["id"]: entry["label"] for entry in results["configurations"]}
+    against = {labels[entry["second"]] for entry in results["comparisons"]}
+    assert against == {"learning_rate=0.01"}, "the first that has a score"
+
+
+def test_a_study_in_which_everything_fails_ends_with_a_page_that_says_so(lab: Lab) -> None:
+    failing(lab, *RIGHT)
+    results = lab.run()
+    assert len(lab.trained) == 10, "the first rung and no more"
+    assert set(dropped(results)) == set(RIGHT)
+    assert results["comparisons"] == [] and not (lab.folder / "out" / "best.toml").exists()
+    page = (lab.folder / "out" / "study.html").read_text(encoding="utf-8")
+    assert "10 of 30 trainings failed; the first: it broke on fold 0" in page
+    assert page.count("every training failed, the first with: it broke on fold 0") >= 5
+    assert "0/6" in said(study_table(results))
+
+
+def test_only_one_that_does_not_fail_goes_on_alone(lab: Lab) -> None:
+    failing(lab, *(label for label in RIGHT if label != "learning_rate=0.01"))
+    results = lab.run()
+    assert statuses(results).count("done") == 6 and len(dropped(results)) == 4
+    text = (lab.folder / "out" / "best.toml").read_text()
+    assert tomllib.loads(text)["learning_rate"] == 0.01
+
+
+def test_what_failed_once_in_a_rung_is_judged_by_the_rest(lab: Lab) -> None:
     act = lab.act
 
-    def failing(configuration: Configuration, cell: Cell) -> Outcome:
-        if configuration.label == "learning_rate=0.01":
+    def stumbling(configuration: Configuration, cell: Cell) -> Outcome:
+        if configuration.label == "learning_rate=0.01" and cell.fold == 0 and cell.seed == 0:
             return outcome(cell, status="failed", counts={}, error="it broke")
         return act(configuration, cell)
 
-    lab.act = failing
+    lab.act = stumbling
     results = lab.run()
-    assert statuses(results).count("done") == 8 + 3 * 4
+    assert "learning_rate=0.01" not in dropped(results)
+    assert [cell[0] for cell in lab.trained].count("learning_rate=0.01") == 6
+    assert not any("nothing to compare" in text for text in results["findings"])
+
+
+def test_what_failed_is_tried_again_when_asked_and_may_go_on_then(lab: Lab) -> None:
+    act = lab.act
+    failing(lab, "learning_rate=0.01")
+    lab.run()
+    failing_again = lab.run(retry=True)
+    assert lab.trained == [("learning_rate=0.01", 0, 0, 0), ("learning_rate=0.01", 0, 0, 1)]
+    assert "learning_rate=0.01" in dropped(failing_again)
+    lab.act = act
+    results = lab.run(retry=True)
+    assert "learning_rate=0.01" not in dropped(results)
+    assert [cell[0] for cell in lab.trained] == ["learning_rate=0.01"] * 6
 
 
 def test_a_budget_that_ends_in_the_first_rung_drops_nothing(lab: Lab) -> None:
@@ -166,6 +260,13 @@ def test_what_is_surely_worse_goes_even_where_there_is_room_and_the_base_never()
     assert left_behind(ranking, 4, "d", gone=["c"]) == {}
 
 
+def test_one_that_always_goes_on_takes_no_place_where_it_has_no_score() -> None:
+    places = [Place(name, -0.1 * k, 1.0, "a", 0.1) for k, name in enumerate("abc")]
+    ranking = Ranking("IoU", tuple(places), tuple("abc"))
+    found = left_behind(ranking, 2, "base")
+    assert set(found) == {"c"} and "; 2 go on." in found["c"]
+
+
 # --- how long it will take ------------------------------------------------------------------------
 
 
@@ -199,6 +300,15 @@ def test_a_forecast_adds_up_what_every_stage_can_take(measured: Lab) -> None:
     assert found.most == pytest.approx(first.most + last.most)
 
 
+def test_a_forecast_leaves_out_what_only_failed(measured: Lab) -> None:
+    failing(measured, "learning_rate=0.01")
+    measured.run()
+    measured.write(STUDY.replace("[0, 7]", "[0, 7, 8]"))
+    found = forecast_study(StudyTask(measured.folder / "study.toml", measured.folder / "out"))
+    assert "learning_rate=0.01" not in {cell["label"] for cell in found.cells}
+    assert len(found.cells) == 9
+
+
 def test_a_forecast_counts_only_what_is_left(measured: Lab) -> None:
     measured.run()
     task = StudyTask(measured.folder / "study.toml", measured.folder / "out", budget=600.0)
@@ -207,8 +317,6 @@ def test_a_forecast_counts_only_what_is_left(measured: Lab) -> None:
     measured.write(STUDY.replace("[0, 7]", "[0, 7, 8]"))
     found = forecast_study(task)
     assert len(found.cells) == 9 and {cell["seed"] for cell in found.cells} == {8}
-    told = io.StringIO()
-    Console(width=120, file=told).print(forecast_table(found))
-    said = told.getvalue()
-    assert "all: 9 trainings of 3 configurations" in said
-    assert "fits into the budget of 10 minutes" in said or "may not fit" in said
+    shown = said(forecast_table(found))
+    assert "all: 9 trainings of 3 configurations" in shown
+    assert "fits into the budget of 10 minutes" in shown or "may not fit" in shown

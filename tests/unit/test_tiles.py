@@ -1,3 +1,6 @@
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -6,7 +9,7 @@ import torch
 
 from builders import make_dataset, make_spec, write_png
 from mapwright.data.dataset import Dataset, Item, Sample
-from mapwright.data.hard import HardTiles
+from mapwright.data.hard import HardTiles, heard
 from mapwright.data.tiles import SampleCache, TrainingTiles
 from mapwright.types import IGNORE, Window
 
@@ -226,7 +229,7 @@ def test_without_a_place_of_any_class_tiles_come_from_anywhere(sea: Dataset) -> 
 
 def test_hard_tiles_are_drawn_again_at_their_very_place(sea: Dataset) -> None:
     hard = HardTiles()
-    hard.note([("01", Window(-2, 30, 8, 8))], [0.9])
+    hard.learn(heard([("01", Window(-2, 30, 8, 8))], [0.9]))
     drawn = at_sea(sea, empty=0.5, mining=0.5)
     places = [(stem, window.row, window.col) for stem, window in drawn.draw(0, hard).places]
     again = np.mean([place == ("01", -2, 30) for place in places])
@@ -237,8 +240,90 @@ def test_hard_tiles_are_drawn_again_at_their_very_place(sea: Dataset) -> None:
 
 def test_a_batch_follows_from_seed_step_and_hard_tiles(sea: Dataset) -> None:
     hard = HardTiles()
-    hard.note([("01", Window(3, 5, 8, 8)), ("03", Window(4, 4, 8, 8))], [0.9, 0.2])
+    hard.learn(heard([("01", Window(3, 5, 8, 8)), ("03", Window(4, 4, 8, 8))], [0.9, 0.2]))
     one, other = (at_sea(sea, empty=0.5, mining=0.9) for _ in range(2))
     other.draw(7, hard)
     assert one.draw(3, hard).places == other.draw(3, HardTiles(hard.plain())).places
     assert one.draw(3, hard).places != one.draw(3).places
+
+
+# --- several threads ------------------------------------------------------------------------------
+
+
+class SlowDataset(CountingDataset):
+    """Takes its time, and fails as often as it was told."""
+
+    def read(self, item: Item, window: Window | None = None) -> Sample:
+        time.sleep(0.002)
+        kind = "part" if window else "whole"
+        self.__dict__.setdefault("kinds", []).append((item.stem, kind))
+        if self.__dict__.get("failures", 0):
+            self.__dict__["failures"] -= 1
+            raise OSError("no such disk")
+        return super().read(item, window)
+
+
+@pytest.fixture
+def slow(tmp_path: Path) -> SlowDataset:
+    return SlowDataset(make_dataset(tmp_path, count=4, bands=3), make_spec())
+
+
+@pytest.mark.parametrize("room", [0, 1, 2, 4])
+def test_threads_read_the_same_and_keep_no_more_than_fits(slow: SlowDataset, room: int) -> None:
+    one = 64 * 64 * (3 * 4 + 2)
+    cache, rng = SampleCache(slow, room * one + one // 2), np.random.default_rng(room)
+    wanted = [
+        (slow.items[int(rng.integers(4))], Window(*map(int, rng.integers(-9, 40, 2)), 24, 24))
+        for _ in range(80)
+    ]
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda of: cache.read(*of), wanted))
+    wholes = {item.stem: Dataset.read(slow, item) for item in slow.items}
+    for (item, window), sample in zip(wanted, found, strict=True):
+        whole = wholes[item.stem].cut(window)
+        for got, right in zip(vars(sample).values(), vars(whole).values(), strict=True):
+            np.testing.assert_array_equal(got, right)
+    kept = [stem for stem, kind in slow.__dict__["kinds"] if kind == "whole"]
+    assert len(kept) == len(set(kept)) >= min(room, 1)
+    held = sum(sample.nbytes for sample in cache._samples.values())
+    assert held == cache._used <= room * one + one // 2
+    assert len(cache._samples) == len(kept)
+
+
+def test_threads_that_want_the_same_image_read_it_once(slow: SlowDataset) -> None:
+    cache = SampleCache(slow, 2**24)
+    with ThreadPoolExecutor(6) as pool:
+        found = list(pool.map(cache.read, [slow.items[0]] * 12))
+    assert slow.__dict__["seen"] == ["00"]
+    for sample in found:
+        np.testing.assert_array_equal(sample.image, found[0].image)
+
+
+def test_an_image_that_could_not_be_read_takes_no_room(slow: SlowDataset) -> None:
+    slow.__dict__["failures"] = 3
+    cache = SampleCache(slow, 64 * 64 * (3 * 4 + 2))
+    for _ in range(3):
+        with pytest.raises(OSError, match="no such disk"):
+            cache.read(slow.items[0])
+    for _ in range(3):
+        cache.read(slow.items[1])
+    assert slow.__dict__["seen"] == ["01"]
+
+
+def test_tiles_may_be_read_in_any_order_and_thread(dataset: Dataset) -> None:
+    right, unread = tiles(dataset, batch=8).draw(5), tiles(dataset, batch=8).choose(5)
+    with ThreadPoolExecutor(3) as pool:
+        for done in [pool.submit(read) for read in reversed(unread.reads)]:
+            done.result()
+    assert unread.batch.places == right.places
+    assert torch.equal(unread.batch.image.nan_to_num(-1), right.image.nan_to_num(-1))
+    assert torch.equal(unread.batch.mask, right.mask)
+
+
+def test_a_batch_moves_as_a_whole(dataset: Dataset) -> None:
+    batch = replace(tiles(dataset).draw(0), border=torch.ones(4, 48, 48, dtype=torch.int64))
+    moved = batch.moved(lambda tensor: tensor[:1])
+    assert moved.image.shape == (1, 3, 48, 48)
+    assert moved.labels.shape == (1, 2, 48, 48)
+    assert moved.places == batch.places
+    assert tiles(dataset).draw(0).moved(lambda tensor: tensor).border is None

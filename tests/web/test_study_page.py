@@ -430,6 +430,23 @@ def test_small_and_failed_studies_open_and_say_so(
         assert text_of(page, "#detail pre") == "out of memory"
 
 
+def test_a_configuration_that_only_failed_stands_among_the_others_with_its_error(
+    opened: Opener, results: dict[str, Any], tmp_path: Path
+) -> None:
+    lost = {"status": "failed", "error": "it broke", "scores": {}, "images": [], "curves": {}}
+    runs = [run | lost if place < 4 else run for place, run in enumerate(results["runs"])]
+    page = opened(write_study_page(results | {"runs": runs}, tmp_path / "study.html"))
+    assert count(page, "#boxes .dot") == 45 - 4
+    assert count(page, "#curves .curve") == 44 * 4
+    page.click_on("#table tbody tr")
+    assert text_of(page, "#detail .failure") == "it broke"
+    assert "This run scored no image." in text_of(page, "#detail")
+    page.press("Escape")
+    choose(page, "Rows", "configurations")
+    place = column(page, "configuration").index(results["configurations"][0]["label"])
+    assert column(page, "mean_iou, mean")[place] == "–"
+
+
 def test_two_hundred_runs_open_within_two_seconds_and_weigh_less_than_12_mb(
     browser: Browser, tmp_path: Path
 ) -> None:

@@ -128,6 +128,7 @@ def _write_table(
     """Write the objects of images as a table, and say what could not be read."""
     from mapwright.apply import predict_table
 
+    model.bundle.require_counted()  # where it can't be done, nothing else is said
     warn(filter(None, [model.bundle.caveat]))
     done = predict_table(model, paths, out, unlabelled=unlabelled)
     warn(f"{image}: {error.what}; its row is empty" for image, error in done.failed.items())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
@@ -16,6 +17,9 @@ from mapwright.cli.app import (
     tensorboard_option,
 )
 
+if TYPE_CHECKING:
+    from mapwright.experiment.conduct import StudyTask
+
 storage_option = click.option(
     "--storage",
     metavar="URL",
@@ -24,7 +28,52 @@ storage_option = click.option(
 )
 
 
-@main.command()
+_STUDY_HELP = r"""Compare ways to train on shared divisions of one data set; STUDY is a .toml file.
+
+\b
+  name = "roofs"
+  question = "Does a larger encoder help?"
+  data = "roofs"                    as seen from the folder of this file
+  metric = "iou roof"               or mean iou, accuracy, f1 roof, precision roof, ...
+  design = "one-at-a-time"          or grid, or paired with [[configurations]]
+  seeds = [0, 1]
+  folds = 5
+  repeats = 1                       divisions, each drawn with a seed of its own
+  steps = 400                       of each training; or seconds = 60
+  budget = "2h"
+  [base]                            settings that all share
+  learning_rate = 1e-3
+  [factors]                         settings that differ
+  encoder = ["resnet18", "resnet34"]
+  augmentation.rotate = [0.0, 0.5]
+  start = ["random", "runs/generated/model.safetensors"]
+  [[rungs]]                         stages: the best 5 after 3 folds of 1 seed go on
+  seeds = 1
+  folds = 3
+  keep = 5
+
+\b
+Instead of factors, [optimism] compares ways to divide the data: what each promised, and what
+ground that lay apart then showed of the same trainings.
+  [optimism]
+  splits = ["tiles", "block"]       random tiles; blocks with a buffer; or whole scenes
+  tile = 128
+  block = 512
+  buffer = 64
+  apart = "scene"                   or block: what is neither learnt from nor validated on
+
+Finished trainings are kept in OUT and never run again: after an interruption, or with more
+seeds, repeats or values in STUDY, the same command goes on. Give it on several machines that
+share OUT, and they share the work; what a process that died was at work on is taken over, on
+the same machine at once, else after two minutes. OUT/best.toml holds the settings that did
+best; `mapwright train --plan OUT/best.toml` takes them.
+
+\b
+Example:  mapwright experiment roofs-study.toml --data roofs/ --budget 2h
+"""
+
+
+@main.command(help=_STUDY_HELP)
 @click.argument("study", type=FOLDER)
 @click.option("-o", "--out", type=FOLDER, help="The study's folder.  [default: studies/NAME]")
 @click.option("--data", type=FOLDER, help="The data folder.  [default: as the study says]")
@@ -47,60 +96,15 @@ def experiment(
     spec_file: Path | None,
     as_json: bool,
 ) -> None:
-    r"""Compare ways to train on shared divisions of one data set; STUDY is a .toml file.
-
-    \b
-      name = "roofs"
-      question = "Does a larger encoder help?"
-      data = "roofs"                    as seen from the folder of this file
-      metric = "iou roof"               or mean iou, accuracy, f1 roof, precision roof, ...
-      design = "one-at-a-time"          or grid, or paired with [[configurations]]
-      seeds = [0, 1]
-      folds = 5
-      repeats = 1                       divisions, each drawn with a seed of its own
-      steps = 400                       of each training; or seconds = 60
-      budget = "2h"
-      [base]                            settings that all share
-      learning_rate = 1e-3
-      [factors]                         settings that differ
-      encoder = ["resnet18", "resnet34"]
-      augmentation.rotate = [0.0, 0.5]
-      start = ["random", "runs/generated/model.safetensors"]
-      [[rungs]]                         stages: the best 5 after 3 folds of 1 seed go on
-      seeds = 1
-      folds = 3
-      keep = 5
-
-    \b
-    Instead of factors, [optimism] compares ways to divide the data: what each promised, and what
-    ground that lay apart then showed of the same trainings.
-      [optimism]
-      splits = ["tiles", "block"]       random tiles; blocks with a buffer; or whole scenes
-      tile = 128
-      block = 512
-      buffer = 64
-      apart = "scene"                   or block: what is neither learnt from nor validated on
-
-    Finished trainings are kept in OUT and never run again: after an interruption, or with more
-    seeds, repeats or values in STUDY, the same command goes on. Give it on several machines that
-    share OUT, and they share the work; what a process that died was at work on is taken over, on
-    the same machine at once, else after two minutes. OUT/best.toml holds the settings that did
-    best; `mapwright train --plan OUT/best.toml` takes them.
-
-    \b
-    Example:  mapwright experiment roofs-study.toml --data roofs/ --budget 2h
-    """
+    """Run a study, or say how long it will take."""
     began = process_start()
-    from mapwright.experiment.conduct import StudyTask, run_study
-    from mapwright.experiment.forecast import forecast_study
+    from mapwright.experiment.conduct import StudyTask
     from mapwright.experiment.spec import read_study
-    from mapwright.experiment.tables import forecast_table, study_table
     from mapwright.training.budget import parse_seconds
 
-    folder = out or Path("studies") / read_study(study).name
     task = StudyTask(
         study=study,
-        out=folder,
+        out=out or Path("studies") / read_study(study).name,
         data=data,
         dataset_file=spec_file,
         storage=storage,
@@ -110,13 +114,27 @@ def experiment(
         tensorboard=tensorboard,
     )
     if dry_run:
-        forecast = forecast_study(task)
-        show(forecast.plain(), forecast_table(forecast), as_json)
-        return
+        _show_forecast(task, as_json)
+    else:
+        _show_study(task, as_json)
+
+
+def _show_forecast(task: StudyTask, as_json: bool) -> None:
+    from mapwright.experiment.forecast import forecast_study
+    from mapwright.experiment.tables import forecast_table
+
+    forecast = forecast_study(task)
+    show(forecast.plain(), forecast_table(forecast), as_json)
+
+
+def _show_study(task: StudyTask, as_json: bool) -> None:
+    from mapwright.experiment.conduct import run_study
+    from mapwright.experiment.tables import study_table
+
     results = run_study(task)
     show(results, study_table(results), as_json)
     if not as_json:
-        click.echo(f"study folder: {folder}; look at study.html")
+        click.echo(f"study folder: {task.out}; look at study.html")
 
 
 @main.command()

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from mapwright.data.dataset import Dataset, Item
+from mapwright.data.locks import Locks
 from mapwright.data.truth import listed_objects
 from mapwright.io.rle import InstanceIds
 from mapwright.types import Valid, Window
@@ -75,6 +76,8 @@ def _several(ids: InstanceIds, reach: int) -> Valid:
 class Borders:
     """Where objects of a class touch, window by window; no map of a whole data set is held.
 
+    Several threads may read at once.
+
     Args:
         dataset: Its masks list objects.
         index: The class.
@@ -86,6 +89,7 @@ class Borders:
     def __init__(self, dataset: Dataset, index: int, width: int, whole: int = _WHOLE) -> None:
         self._dataset, self._index, self._width, self._whole = dataset, index, width, whole
         self._places: dict[str, NDArray[np.int64]] = {}
+        self._doors = Locks()
 
     def read(self, item: Item, window: Window) -> NDArray[np.uint8]:
         """(h, w) uint8: 1 where objects touch, else 0, also outside of the item."""
@@ -101,11 +105,12 @@ class Borders:
 
     def _found(self, item: Item, height: int, width: int) -> NDArray[np.int64]:
         """Places of the border in an item: row times width plus column."""
-        places = self._places.get(item.stem)
-        if places is None:
-            whole = self._look(item, Window(0, 0, height, width))
-            places = self._places[item.stem] = np.flatnonzero(whole)
-        return places
+        with self._doors.of(item.stem):  # of two threads one looks, and the other has it then
+            places = self._places.get(item.stem)
+            if places is None:
+                whole = self._look(item, Window(0, 0, height, width))
+                places = self._places[item.stem] = np.flatnonzero(whole)
+            return places
 
     def _look(self, item: Item, window: Window) -> Valid:
         """Look at the objects of a window, and as far around it as a border may depend on."""

@@ -18,6 +18,7 @@ from mapwright.data.blocks import cut
 from mapwright.data.borders import touching
 from mapwright.data.config import Config
 from mapwright.data.dataset import Dataset, Item, Sample
+from mapwright.data.packed import Packed
 from mapwright.data.truth import listed_objects
 from mapwright.errors import DatasetError
 from mapwright.io.raster import ground_sampling_distance
@@ -88,6 +89,8 @@ class Fingerprint(Config):
         empty: Labelled images in which only the first class occurs: there is no object.
         listed: Objects that are counted and that the masks tell apart.
         touching: Those of them that touch another, or lie one pixel beside it.
+        room: Bytes that images and masks take in memory, see `mapwright.data.packed`; 0 = nobody
+            looked.
     """
 
     bands: tuple[BandStats, ...]
@@ -99,6 +102,7 @@ class Fingerprint(Config):
     empty: int = 0
     listed: int = 0
     touching: int = 0
+    room: int = 0
 
     @property
     def class_pixels(self) -> tuple[int, ...]:
@@ -135,6 +139,7 @@ class Record:
         gsd: Ground sampling distance in metres, or None.
         listed: Objects that are counted and that the mask tells apart.
         touching: Those of them that touch another; see `borders.touching`.
+        room: Bytes that image and mask take in memory; see `Packed`.
     """
 
     stem: str
@@ -151,6 +156,7 @@ class Record:
     gsd: float | None
     listed: int = 0
     touching: int = 0
+    room: int = 0
 
     @property
     def empty(self) -> bool:
@@ -254,6 +260,7 @@ def look_at(
         gsd=gsd,
         listed=0 if ids is None else len(np.unique(ids[ids > 0])),
         touching=0 if ids is None else touching(ids),
+        room=Packed.of(sample).nbytes,
     )
 
 
@@ -286,6 +293,7 @@ def _join(
         gsd=parts[0].gsd,
         listed=sum(part.listed for part in parts),
         touching=sum(part.touching for part in parts),
+        room=sum(part.room for part in parts),
     )
 
 
@@ -327,6 +335,7 @@ def merge(records: Sequence[Record], bands: Sequence[str], classes: Sequence[str
         empty=sum(record.empty for record in records),
         listed=sum(record.listed for record in records),
         touching=sum(record.touching for record in records),
+        room=sum(record.room for record in records),
     )
 
 

@@ -34,8 +34,8 @@ _SMALL = 0.02  # of what is drawn: most objects are smaller, most patches of lan
 
 _UNFIT = {
     "", "data", "dataset", "train", "training", "val", "valid", "validation", "test", "image",
-    "img", "background", "mask", "label", "segmentation", "annotation", "rle", "object", "instance", "run",
-    "length", "csv", "table", "all", "full", "final", "new", "stage",
+    "img", "background", "mask", "label", "segmentation", "annotation", "rle", "object",
+    "instance", "run", "length", "csv", "table", "all", "full", "final", "new", "stage",
 }  # fmt: skip
 """Words that name no thing."""
 

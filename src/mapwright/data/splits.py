@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from fnmatch import fnmatchcase
 from hashlib import sha256
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ from mapwright.data.content.groups import Groups
 from mapwright.data.spec import Given, Split
 from mapwright.errors import SettingError
 from mapwright.types import Window
+
+_Entry = TypeVar("_Entry")
 
 _TRIMMED = 0.25  # a training block that keeps less than this share of its pixels is left out
 
@@ -97,7 +100,7 @@ def make_splits(names: Sequence[str], split: Split, folds: int = 1) -> Splits:
             parts = [_hold_out(mixed, len(names), split)]
         else:
             _require_enough(len(groups), folds, split.by)
-            parts = _deal(mixed, folds)
+            parts = deal(mixed, folds)
     return Splits(
         by=split.by,
         seed=split.seed,
@@ -228,9 +231,14 @@ def _hold_out(groups: Sequence[list[str]], names: int, split: Split) -> list[str
     return val
 
 
-def _deal(groups: Sequence[list[str]], folds: int) -> list[list[str]]:
-    """Deal groups to folds, the largest first, each to the fold with the fewest images."""
-    parts: list[list[str]] = [[] for _ in range(folds)]
+def deal(groups: Sequence[Sequence[_Entry]], count: int) -> list[list[_Entry]]:
+    """Deal whole groups to parts, the largest first, each to the part with the fewest entries.
+
+    Args:
+        groups: What must stay together.
+        count: Number of parts; some stay empty where there are fewer groups.
+    """
+    parts: list[list[_Entry]] = [[] for _ in range(count)]
     for group in sorted(groups, key=len, reverse=True):
         min(parts, key=len).extend(group)
     return parts

@@ -7,49 +7,29 @@ from the batches before and are part of the state of a training.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import partial
+from threading import Lock
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from mapwright.data.batch import Batch, Unread
 from mapwright.data.borders import Borders
 from mapwright.data.dataset import Dataset, Item, Sample
 from mapwright.data.hard import HardTiles
+from mapwright.data.locks import Locks
+from mapwright.data.packed import Packed
 from mapwright.types import IGNORE, Window
-
-
-@dataclass(frozen=True)
-class Batch:
-    """Sources of the tiles of one step.
-
-    Args:
-        image: (N, C, S, S) float32 file values, NaN where invalid.
-        mask: (N, S, S) int64 class indices or `IGNORE`.
-        places: Stem and window of each source, for messages.
-        border: (N, S, S) int64, 1 where objects touch, else 0, `IGNORE` where the mask is; None
-            where borders are not learnt.
-    """
-
-    image: Tensor
-    mask: Tensor
-    places: tuple[tuple[str, Window], ...]
-    border: Tensor | None = None
-
-    @property
-    def labels(self) -> Tensor:
-        """(N, L, S, S) int64, all that is to be learnt: the mask, then the border if there is one.
-
-        What varies them together can't move one against the other.
-        """
-        return torch.stack([self.mask, *([] if self.border is None else [self.border])], dim=1)
 
 
 class SampleCache:
     """Keeps whole samples in memory while there is room; of others, windows are read as asked.
 
-    Samples that are in stay in: with random draws, throwing out the oldest would read more.
+    They take as few bytes as hold them exactly. Those that are in stay in: with random draws,
+    throwing out the oldest would read more. Several threads may read at once: what they get is the
+    same, and which samples stay may differ.
 
     Args:
         dataset: Reads the files.
@@ -58,28 +38,48 @@ class SampleCache:
 
     def __init__(self, dataset: Dataset, limit: int) -> None:
         self._dataset, self._limit, self._used = dataset, limit, 0
-        self._samples: dict[str, Sample] = {}
+        self._samples: dict[str, Packed] = {}
         self._borders: dict[tuple[int, int], Borders] = {}
+        self._room, self._doors = Lock(), Locks()
+
+    @property
+    def bands(self) -> int:
+        """Number of bands C of what is read."""
+        return len(self._dataset.spec.used)
 
     def read(self, item: Item, window: Window | None = None) -> Sample:
         """An item, or a part of it; what lies outside is invalid and unlabelled."""
-        sample = self._samples.get(item.stem)
-        if sample is None and self._fits(item):
-            sample = self._samples[item.stem] = self._dataset.read(item)
-            self._used += _bytes(sample)
-        if sample is None:
+        packed = self._samples.get(item.stem) or self._kept(item)
+        if packed is None:
             return self._dataset.read(item, window)
-        return sample.cut(window) if window else sample
+        return packed.cut(window) if window else packed.whole()
 
     def borders(self, index: int, width: int) -> Borders:
         """Where objects of a class touch; what was found is kept for the next who asks."""
         fresh = Borders(self._dataset, index, width)
         return self._borders.setdefault((index, width), fresh)
 
-    def _fits(self, item: Item) -> bool:
+    def _kept(self, item: Item) -> Packed | None:
+        """Read an item to keep it, if there is room; who else wants it waits, and has it then."""
         height, width = self._dataset.size(item)
-        need = height * width * (4 * len(self._dataset.spec.used) + 2)
-        return self._used + need <= self._limit
+        need = height * width * (4 * self.bands + 2)
+        with self._doors.of(item.stem):
+            if item.stem in self._samples or not self._reserve(need):
+                return self._samples.get(item.stem)
+            taken = 0
+            try:
+                packed = self._samples[item.stem] = Packed.of(self._dataset.read(item))
+                taken = packed.nbytes
+            finally:
+                self._reserve(taken - need)
+        return packed
+
+    def _reserve(self, need: int) -> bool:
+        """Whether so many bytes are left; they are taken then, before others can."""
+        with self._room:
+            fits = self._used + need <= self._limit
+            self._used += need if fits else 0
+        return fits
 
 
 class TrainingTiles:
@@ -102,6 +102,7 @@ class TrainingTiles:
         mining: Share of the `empty` tiles that are drawn from the hard tiles.
         bare: Numbers of the images without object.
         borders: Where objects touch; None = that is not learnt.
+        pinned: Whether batches lie where a GPU fetches them while the processor goes on.
     """
 
     def __init__(
@@ -120,11 +121,12 @@ class TrainingTiles:
         mining: float = 0.0,
         bare: Sequence[int] = (),
         borders: Borders | None = None,
+        pinned: bool = False,
     ) -> None:
         self._rare, self._empty, self._mining, self._borders = rare, empty, mining, borders
         held = [[(k, there) for k, there in enumerate(of) if len(there)] for of in places]
         self._classes = [holders for holders in held if holders]
-        self._cache, self._items, self._sizes = cache, items, sizes
+        self._cache, self._items, self._sizes, self._pinned = cache, items, sizes, pinned
         self._patch, self._batch, self._seed = patch, batch, seed
         self.source = patch + 2 * int(np.ceil(patch * (context - 1) / 2))  # keeps the parity
         self._numbers = {item.stem: number for number, item in enumerate(items)}
@@ -134,32 +136,40 @@ class TrainingTiles:
         self._elsewhere = _shares(area - empty_area if apart else area)
         self._bare = _shares(empty_area if apart else area)
 
-    def draw(self, step: int, hard: HardTiles | None = None) -> Batch:
-        """The batch of a step, counted from 0.
+    def choose(self, step: int, hard: HardTiles | None = None) -> Unread:
+        """The batch of a step, counted from 0, whose files are not read yet.
 
         Args:
             step: Number of the step.
-            hard: Where false alarms were raised up to now; None = nowhere yet.
+            hard: Where false alarms were raised, as far as that counts; None = nowhere yet.
         """
         rng = np.random.default_rng([self._seed, step])
         places = [self._place(rng, hard or HardTiles()) for _ in range(self._batch)]
-        samples = [self._cache.read(item, window) for item, window in places]
-        masks = np.stack([sample.mask for sample in samples])
-        return Batch(
-            torch.from_numpy(np.stack([sample.image for sample in samples])),
-            torch.from_numpy(masks.astype(np.int64)),
+        batch = Batch(
+            self._room(torch.float32, self._cache.bands),
+            self._room(torch.int64),
             tuple((item.stem, window) for item, window in places),
-            self._border(places, masks),
+            self._room(torch.int64) if self._borders else None,
         )
+        return Unread(batch, tuple(partial(self._read, batch, *of) for of in enumerate(places)))
 
-    def _border(
-        self, places: Sequence[tuple[Item, Window]], masks: NDArray[np.uint8]
-    ) -> Tensor | None:
-        """Where objects touch, as far as anything is known there."""
-        if self._borders is None:
-            return None
-        found = np.stack([self._borders.read(item, window) for item, window in places])
-        return torch.from_numpy(np.where(masks == IGNORE, IGNORE, found).astype(np.int64))
+    def draw(self, step: int, hard: HardTiles | None = None) -> Batch:
+        """The same, read at once."""
+        return self.choose(step, hard).read()
+
+    def _room(self, kind: torch.dtype, *bands: int) -> Tensor:
+        """(N, ..., S, S) with anything in it."""
+        shape = (self._batch, *bands, self.source, self.source)
+        return torch.empty(shape, dtype=kind, pin_memory=self._pinned)
+
+    def _read(self, batch: Batch, number: int, place: tuple[Item, Window]) -> None:
+        """Read a tile into its place in a batch."""
+        sample = self._cache.read(*place)
+        batch.image.numpy()[number] = sample.image
+        batch.mask.numpy()[number] = sample.mask
+        if self._borders and batch.border is not None:
+            found = self._borders.read(*place)
+            batch.border.numpy()[number] = np.where(sample.mask == IGNORE, IGNORE, found)
 
     def _place(self, rng: np.random.Generator, hard: HardTiles) -> tuple[Item, Window]:
         """An image and a window in it: of a kind that is drawn by its share."""
@@ -211,7 +221,3 @@ class TrainingTiles:
 def _shares(area: NDArray[np.float64]) -> NDArray[np.float64]:
     shares: NDArray[np.float64] = area / area.sum()
     return shares
-
-
-def _bytes(sample: Sample) -> int:
-    return int(sample.image.nbytes + sample.mask.nbytes + sample.labels.nbytes)

@@ -28,9 +28,10 @@ from mapwright.experiment.outcome import Outcome, Status
 from mapwright.hardware import describe_environment, detect_hardware
 from mapwright.plan import Plan, PlanWithReasons
 from mapwright.predict.model import Model
-from mapwright.story import Options, Story, open_cache
+from mapwright.story import Story, open_cache
 from mapwright.tally import Tally
 from mapwright.training.fit import Job, Speed
+from mapwright.training.options import Options
 from mapwright.training.state import Rows
 from mapwright.training.tensorboard import Board
 

@@ -9,9 +9,9 @@ from typing import Any
 
 from mapwright.experiment.conduct import Opened, StudyTask, open_study
 from mapwright.experiment.design import Cell, Configuration, order_cells
-from mapwright.experiment.screening import rung_of
+from mapwright.experiment.screening import all_failed, rung_of
+from mapwright.predict.engines import views_of
 from mapwright.progress import progress_bar
-from mapwright.story import VIEWS
 
 PROBE = 5.0
 """Seconds to measure a configuration."""
@@ -120,17 +120,19 @@ def _pace(opened: Opened, entry: Configuration, probe: float) -> Pace:
     if opened.spec.seconds:
         return Pace(entry.id, entry.label, 0, 0.0, opened.spec.seconds)
     plan, speed, pixels = opened.bench.speed(entry, probe)
-    looks = math.ceil(plan.steps / plan.validate_every) + VIEWS[plan.tta]
+    looks = math.ceil(plan.steps / plan.validate_every) + len(views_of(plan.tta))
     seconds = plan.steps * speed.step + looks * pixels * speed.pixel + _APART
     return Pace(entry.id, entry.label, plan.steps, round(speed.step, 4), round(seconds, 2))
 
 
 def _left(opened: Opened) -> list[Cell]:
     spec, outcomes = opened.spec, opened.store.outcomes()
-    dropped = opened.store.dropped(spec.metric) if spec.drops else {}
+    cells = order_cells(opened.layout.configurations, spec.seeds, spec.repeats, spec.folds)
+    dropped = opened.store.dropped(spec.metric).keys() if spec.drops else set()
+    dropped |= all_failed(cells, outcomes, spec.rungs, spec.seeds).keys()
     return [
         cell
-        for cell in order_cells(opened.layout.configurations, spec.seeds, spec.repeats, spec.folds)
+        for cell in cells
         if cell.configuration not in dropped
         and (cell.id not in outcomes or outcomes[cell.id].status == "cut")
     ]

@@ -56,6 +56,11 @@ class Outcome:
         """(K, K) int64 pixels of all held-out images; only where there are any."""
         return np.asarray(np.sum(list(self.images.values()), axis=0))
 
+    @property
+    def error_line(self) -> str:
+        """What went wrong, in one line; empty where nothing did."""
+        return (self.error or "").split("\n")[0]
+
     def plain(self) -> dict[str, Any]:
         """The outcome as JSON-able built-in types."""
         plain: dict[str, Any] = without_nan(asdict(self))

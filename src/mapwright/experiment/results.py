@@ -181,11 +181,19 @@ def _by_scene(images: Mapping[str, Counts]) -> dict[str, Counts]:
 
 
 def _failures(account: Account) -> list[str]:
-    failed = [o for c in account.cells if (o := account.outcomes.get(c.id)) and o.error]
+    run = [o for cell in account.cells if (o := account.outcomes.get(cell.id))]
+    failed = [outcome for outcome in run if outcome.error]
     if not failed:
         return []
-    first = (failed[0].error or "").split("\n")[0]
-    return [f"{len(failed)} of {len(account.cells)} trainings failed; the first: {first}"]
+    of, first = len(account.cells), failed[0].error_line
+    texts = [f"{len(failed)} of {of} trainings failed; the first: {first}"]
+    known = {outcome.cell.configuration for outcome in run if outcome.status != "failed"}
+    lost = {outcome.cell.configuration for outcome in failed} - known
+    names = [entry.label for entry in account.configurations if entry.id in lost]
+    if names:
+        those = ", ".join(names)
+        texts.append(f"every training of {those} that was run failed: there is nothing to compare")
+    return texts
 
 
 def _notes(account: Account) -> list[str]:

@@ -62,7 +62,7 @@ class Dropped:
 
     Args:
         configuration: Which, by id.
-        after_cells: How many of its cells were finished then.
+        after_cells: How many of its cells were finished then, or had failed where all did.
         why: In words.
         metric: By which score.
     """

@@ -23,7 +23,7 @@ from mapwright.experiment.outcome import Outcome
 from mapwright.experiment.page import write_page
 from mapwright.experiment.pictures import choose_shown, write_pictures
 from mapwright.experiment.results import Account, Compare, results_of, write_results
-from mapwright.experiment.screening import left_behind, rung_of
+from mapwright.experiment.screening import all_failed, left_behind, rung_of
 from mapwright.experiment.spec import StudySpec
 from mapwright.experiment.store import Dropped, Store
 from mapwright.metrics.ranking import rank
@@ -211,7 +211,22 @@ class Work:
         return {name: label for name, label in self._labels.items() if name not in dropped}
 
     def _dropped(self) -> dict[str, Dropped]:
-        return self._store.dropped(self._spec.metric) if self._spec.drops else {}
+        spec = self._spec
+        return self._failed() | self._store.dropped(spec.metric) if spec.drops else {}
+
+    def _failed(self) -> dict[str, Dropped]:
+        """Configurations whose trainings of the first rung all failed.
+
+        Not written but found anew each time, so that they come back when a training that is run
+        again succeeds.
+        """
+        spec = self._spec
+        known = {k: o for k, o in self._store.outcomes().items() if k not in self._again}
+        why = "every training failed, the first with: {}"
+        return {
+            name: Dropped(name, len(own), why.format(own[0].error_line), spec.metric)
+            for name, own in all_failed(self._cells, known, spec.rungs, spec.seeds).items()
+        }
 
     def _finished(self) -> list[Outcome]:
         outcomes = self._store.outcomes()

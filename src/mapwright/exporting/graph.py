@@ -9,12 +9,13 @@ import torch
 from torch import Tensor, nn
 
 from mapwright.bundle import Bundle
-from mapwright.metrics.temperature import temper_threshold
+from mapwright.metrics.temperature import log_odds, temper_threshold
 from mapwright.models.inputs import Look, SegmentationModel
 from mapwright.onnxfile import Form
 
 _ROUNDING = 4 * 2.0**-23  # of a value that was divided by 255 and multiplied again in float32
-_EXTREME = 1e-6  # thresholds nearer to 0 or 1 are taken for this
+_SURE = 80.0  # log odds; further out nothing but 0 is left to the other class
+_LIKELIER = 1e-6  # log odds that tell the likelier of two probabilities in single precision
 
 
 class ExportGraph(nn.Module):
@@ -89,7 +90,7 @@ class ExportGraph(nn.Module):
             return classes[0] if self.form.squeeze else classes
         invalid = invalid.unsqueeze(1)
         if self.form.output == "deepness":
-            return torch.where(invalid, 0.0, self._even(self._calibrated(soft)))
+            return torch.where(invalid, 0.0, self._even(soft))
         if self.form.output == "logits":
             cold = logits[0] if len(logits) == 1 else soft.log()
             return torch.where(invalid, torch.nan, self._scaled(cold))
@@ -107,17 +108,32 @@ class ExportGraph(nn.Module):
         return soft.argmax(dim=1).to(torch.uint8)
 
     def _even(self, soft: Tensor) -> Tensor:
-        """Of two classes, shift the odds so that the threshold comes to lie at one half."""
         if soft.shape[1] != 2:
-            return soft
-        weighed = soft * torch.tensor(even_weights(self.threshold)).view(1, 2, 1, 1)
-        return weighed / weighed.sum(dim=1, keepdim=True)
+            return self._calibrated(soft)
+        return even(soft, self.threshold, self.temperature)
 
 
-def even_weights(threshold: float) -> tuple[float, float]:
-    """What multiplies the probabilities of two classes so that the threshold comes to one half."""
-    t = min(max(threshold, _EXTREME), 1 - _EXTREME)
-    return t, 1 - t
+def even(soft: Tensor, threshold: float, temperature: float) -> Tensor:
+    """Calibrate two classes and shift their odds so that the threshold comes to lie at one half.
+
+    The log odds of a probability are divided by the temperature, those of the threshold are taken
+    away: as logarithms neither is rounded to 0 or 1. Which class is the likelier one is said by the
+    very comparison that masks are made by, so that no rounding has a say in it.
+
+    Args:
+        soft: (N, 2, h, w) float32 probabilities before calibration.
+        threshold: Of calibrated ones, the second class from this on; 0 and 1 are allowed.
+        temperature: What calibrates them.
+
+    Returns:
+        (N, 2, h, w) float32. The second is above one half, by 2e-7 at least, exactly where the
+        model decides for it, and else at one half or below.
+    """
+    first, second = soft.unbind(dim=1)
+    odds = (second.log() - first.log()) / temperature - log_odds(threshold)
+    chosen = second >= temper_threshold(threshold, 1 / temperature)
+    odds = torch.where(chosen, odds.clamp(_LIKELIER, _SURE), odds.clamp(-_SURE, 0.0))
+    return torch.stack([torch.zeros_like(odds), odds], dim=1).softmax(dim=1)
 
 
 def graph_of(bundle: Bundle, form: Form) -> ExportGraph:

@@ -15,7 +15,7 @@ from mapwright.errors import ExportError
 from mapwright.exporting.budget import Cost
 from mapwright.exporting.parity import Proof
 from mapwright.exporting.trace import OPSET
-from mapwright.onnxfile import Form
+from mapwright.onnxfile import Form, holds_cut
 from mapwright.types import IGNORE
 
 MLM = "https://stac-extensions.github.io/mlm/v1.5.2/schema.json"
@@ -229,7 +229,19 @@ def describe(card: Card, form: Form) -> str:
         f"image ({first}, {len(card.spec.used)}, {side}) float32: values as in the files of "
         f"{bands}, in this order. A pixel is invalid where a band is {_invalid(card)}. "
         f"{what_comes_out(form)}{f' {_HOLDS}' if form.presence else ''}"
-        f"{f' {_TOUCHES}' if form.border else ''}{_calibrated(card, form)} Classes: {classes}."
+        f"{f' {_TOUCHES}' if form.border else ''}{_calibrated(card, form)}{_objects(card, form)} "
+        f"Classes: {classes}."
+    )
+
+
+def _objects(card: Card, form: Form) -> str:
+    """What objects are, where patches of the map are not where they are cut from."""
+    spec, decision = card.spec, card.decision
+    if spec.counted is None or holds_cut(decision, form, spec):
+        return ""
+    return (
+        f" Objects of {spec.class_names[spec.counted]} are not its patches, but "
+        f"{decision.object_words}: that takes a file of probabilities."
     )
 
 

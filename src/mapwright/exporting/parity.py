@@ -2,7 +2,7 @@
 
 Logits may differ by at most 1e-4 times the largest of a tile (or 1, if that is larger), as float32
 sums in another order do. Classes must be equal wherever the decision is clear by more than twice
-that, and invalid pixels everywhere.
+that, and invalid pixels everywhere. It holds for the tiles that were tried, and says which.
 """
 
 from __future__ import annotations
@@ -18,18 +18,18 @@ from numpy.typing import NDArray
 from mapwright.bundle import Bundle
 from mapwright.card import Decision
 from mapwright.errors import ExportError
-from mapwright.exporting.graph import even_weights
-from mapwright.exporting.trials import Trial
-from mapwright.metrics.temperature import temper
+from mapwright.exporting.trials import REACH, Trial
+from mapwright.metrics.temperature import log_odds, temper
 from mapwright.onnxfile import Form, reason_of
 from mapwright.predict.pipeline import decide
 from mapwright.predict.torch_engine import TorchEngine
 from mapwright.types import IGNORE, ClassIndex, Image, Probabilities
 
+_SURE = 700.0  # log odds that double precision can raise
 TOLERANCE = 1e-4
 """Of the largest logit of a tile, or of 1: what the logits of two engines may differ by."""
 
-_ROUNDING = 2.0**-22  # of a probability: what decides near a threshold next to 0 or 1
+_ROUNDING = 2.0**-22  # the share of a probability that rounding may change: near 1, all of the rest
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,8 @@ class Proof:
 
     def plain(self) -> dict[str, Any]:
         """The proof as JSON-able built-in types."""
-        return {**asdict(self), "tolerance": f"{TOLERANCE:g} * max(1, max |logit|)"}
+        tolerance = f"{TOLERANCE:g} * max(1, max |logit|)"
+        return {**asdict(self), "tolerance": tolerance, "reach": REACH}
 
 
 class Judge:
@@ -168,7 +169,8 @@ class Judge:
         soft = self._engine.probabilities(tile[None])[0]
         classes = decide(soft, self._decision.raw_threshold)
         classes[self._invalid(tile)] = IGNORE
-        return classes, _margin(logits, self._decision)
+        decided = self._form.decides(self._engine.classes)
+        return classes, _margin(logits, self._decision, decided)
 
     def _require_soft(self, trial: Trial, found: NDArray[Any], allowed: float) -> None:
         """Probabilities are those of the model, calibrated.
@@ -178,15 +180,15 @@ class Judge:
         """
         if self._form.output == "mask":
             return
-        soft = temper(self._engine.probabilities(trial.tile[None])[0], self._decision.temperature)
-        if self._form.output == "deepness" and len(soft) == 2:
-            weights = even_weights(self._decision.threshold)
-            soft = soft * np.array(weights, np.float32).reshape(2, 1, 1)
-            soft = soft / soft.sum(axis=0)
+        raw, decision = self._engine.probabilities(trial.tile[None])[0], self._decision
         given = _softmax(found[0]) if self._form.output == "logits" else found[0]
         valid = ~self._invalid(trial.tile) & np.isfinite(given).all(axis=0)
+        soft: NDArray[Any] = temper(raw, decision.temperature)
+        if self._form.decides(len(raw)):
+            soft = _shifted(raw, decision)
+            valid &= abs(raw[1] - decision.raw_threshold) > _ROUNDING * raw[1]
         difference = float(np.abs(given - soft)[:, valid].max(initial=0))
-        allowed *= max(1.0, 1 / self._decision.temperature)
+        allowed *= max(1.0, 1 / decision.temperature)
         if difference > allowed:
             what = f"a probability differs by {difference:.3g}"
             raise self._unequal(trial, what, f"at most {allowed:.3g}")
@@ -268,10 +270,23 @@ def given_classes(found: NDArray[Any], form: Form, threshold: float) -> ClassInd
     return np.where(invalid, IGNORE, classes).astype(np.uint8)
 
 
-def _margin(logits: Sequence[NDArray[np.float32]], decision: Decision) -> NDArray[np.float64]:
+def _shifted(soft: Probabilities, decision: Decision) -> NDArray[np.float64]:
+    """(2, h, w) what `mapwright.exporting.graph.even` is to give, in double precision."""
+    with np.errstate(divide="ignore", invalid="ignore"):
+        first, second = np.log(soft.astype(np.float64))
+        odds = (second - first) / decision.temperature - log_odds(decision.threshold)
+    chosen = soft[1] >= decision.raw_threshold
+    odds = np.where(chosen, np.clip(odds, 0, _SURE), np.clip(odds, -_SURE, 0))
+    return _softmax(np.stack([np.zeros_like(odds), odds]))
+
+
+def _margin(
+    logits: Sequence[NDArray[np.float32]], decision: Decision, decided: bool
+) -> NDArray[np.float64]:
     """(h, w) how far the decision is from another one: a difference of log probabilities.
 
-    Less what single precision rounds off, of probabilities before calibration or after it.
+    Less what single precision rounds off of probabilities before calibration and, where these are
+    given and nothing is `decided` yet, after it.
     """
     threshold, temperature = decision.raw_threshold, decision.temperature
     soft = np.mean([_softmax(part.astype(np.float64)) for part in logits], axis=0)
@@ -280,11 +295,11 @@ def _margin(logits: Sequence[NDArray[np.float32]], decision: Decision) -> NDArra
         if len(soft) != 2:
             best = np.sort(log, axis=0)
             return np.asarray(best[-1] - best[-2] - _ROUNDING * temperature)
-        odds = np.log(threshold) - np.log1p(-threshold)
-        even = threshold * (1 - threshold)
-        after = decision.threshold * (1 - decision.threshold) / temperature
-        rounding = _ROUNDING / min(even, after) if min(even, after) else np.inf
-        return np.asarray(np.abs(log[1] - log[0] - odds) - rounding)
+        rest = 1 - threshold  # a share of p is, of its odds, that share by 1 - p
+        if not decided:
+            rest = min(rest, (1 - decision.threshold) / temperature)
+        rounding = _ROUNDING / rest if rest else np.inf
+        return np.asarray(np.abs(log[1] - log[0] - log_odds(threshold)) - rounding)
 
 
 def _softmax(logits: NDArray[Any]) -> NDArray[Any]:

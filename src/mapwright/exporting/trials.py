@@ -20,6 +20,9 @@ from mapwright.types import Image, Window
 _REAL, _RANDOM = 8, 4  # tiles of the usual size
 _FAR = 100.0  # deviations; further out, gates inside a network lose more digits than are compared
 
+REACH = f"values up to {_FAR:g} standard deviations from the mean of the training images"
+"""How unusual the values of the tiles are; what lies further out is not tried as such."""
+
 
 @dataclass(frozen=True)
 class Trial:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError
 from mapwright.errors import ImageFileError
 from mapwright.io import stacks
 from mapwright.io.png import png_damage
+from mapwright.io.quiet import quiet
 from mapwright.types import Image, Pixels, Valid, Window
 
 SUFFIXES = frozenset(
@@ -191,10 +191,10 @@ def open_raster(path: Path, mode: str = "r", **profile: Any) -> Iterator[Any]:
     if mode == "r":
         _require_whole(path)
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", NotGeoreferencedWarning)
-            with rasterio.open(path, mode, **profile) as dataset:
-                yield dataset
+        with quiet(NotGeoreferencedWarning):
+            dataset = rasterio.open(path, mode, **profile)
+        with dataset:
+            yield dataset
     except (RasterioError, CPLE_BaseError) as error:
         if mode != "r":
             raise OSError(str(error)) from error

@@ -5,7 +5,6 @@ Nothing in such a file is ever run: Python objects (pickles) are refused.
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -16,6 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapwright.errors import ImageFileError
+from mapwright.io.quiet import quiet
 from mapwright.types import Pixels, Window
 
 SUFFIX = ".npy"
@@ -91,8 +91,8 @@ def open_stack(path: Path) -> Stack:
 def _open(path: Path, size: int, modified: int) -> Stack:
     """A file as long as it does not change; few stay mapped at a time."""
     try:
-        with warnings.catch_warnings(), np.errstate(over="raise"):
-            warnings.simplefilter("ignore", UserWarning)  # of files that Python 2 wrote
+        # the warning is of files that Python 2 wrote
+        with quiet(UserWarning), np.errstate(over="raise"):
             array = np.lib.format.open_memmap(path, mode="r")
     except Exception as error:  # a header is text; nobody lists all that its parser may raise
         raise _unreadable(path, error) from error

@@ -11,6 +11,9 @@ from mapwright.metrics.boundary import BandCounts, boundary_counts
 from mapwright.metrics.threshold import BINS
 from mapwright.types import IGNORE, ClassIndex
 
+ROOM = 2**26
+"""Pixels of all images together; of more, none is kept."""
+
 
 @dataclass(frozen=True)
 class Kept:

@@ -177,43 +177,24 @@ def summarize(
             nobody looked.
         objects: Passed on.
     """
-    pooled = counts.sum(axis=0)
+    pooled, pooled_all = counts.sum(axis=0), counts_all.sum(axis=0)
     constant = constant_baseline(pooled)
+    baseline = _constant(pooled, constant)
     units = units or Units(counts, "images")
     intervals, mean_interval = (bootstrap_interval(units.counts, s) for s in (cm.iou, cm.mean_iou))
     outlines = _outlines(bands, len(names))
-    columns = {
-        "iou": cm.iou(pooled),
-        "f1": cm.f1(pooled),
-        "precision": cm.precision(pooled),
-        "recall": cm.recall(pooled),
-        "iou_per_image": cm.mean_over_present(_where_true(counts).T),
-        "iou_all_pixels": cm.iou(counts_all.sum(axis=0)),
-        "iou_baseline": cm.iou(_constant(pooled, constant)),
-        "boundary_iou": outlines,
-    }
-    per_class = tuple(
-        ClassScores(
-            name=name,
-            iou_interval=(float(intervals[0, k]), float(intervals[1, k])),
-            pixels=int(pooled[k].sum()),
-            **{key: float(column[k]) for key, column in columns.items()},
-        )
-        for k, name in enumerate(names)
-    )
-    here = cm.present(pooled)
     return Scores(
         images=tuple(stems),
-        classes=per_class,
-        absent=tuple(name for name, found in zip(names, here, strict=True) if not found),
+        classes=_classes(names, counts, pooled_all, baseline, outlines, intervals),
+        absent=_absent(names, pooled),
         mean_iou=float(cm.mean_iou(pooled)),
         mean_iou_interval=(float(mean_interval[0]), float(mean_interval[1])),
         mean_iou_per_image=float(cm.mean_over_present(cm.mean_iou(counts))),
-        mean_iou_all_pixels=float(cm.mean_iou(counts_all.sum(axis=0))),
+        mean_iou_all_pixels=float(cm.mean_iou(pooled_all)),
         accuracy=float(cm.accuracy(pooled)),
         baseline=names[constant],
-        mean_iou_baseline=float(cm.mean_iou(_constant(pooled, constant))),
-        accuracy_baseline=float(cm.accuracy(_constant(pooled, constant))),
+        mean_iou_baseline=float(cm.mean_iou(baseline)),
+        accuracy_baseline=float(cm.accuracy(baseline)),
         pixels=int(pooled.sum()),
         per_image=cm.iou(counts).tolist(),
         confusion=pooled.tolist(),
@@ -225,6 +206,51 @@ def summarize(
         without_leak=_without_leak(pooled, leaked),
         objects=objects,
     )
+
+
+def _classes(
+    names: Sequence[str],
+    counts: Counts,
+    pooled_all: Counts,
+    baseline: Counts,
+    outlines: NDArray[np.float64],
+    intervals: NDArray[np.float64],
+) -> tuple[ClassScores, ...]:
+    """The scores of each class.
+
+    Args:
+        names: The classes.
+        counts: (n, K, K) pixels per image, valid and labelled ones.
+        pooled_all: (K, K + 1) pixels of all images, invalid ones included.
+        baseline: (K, K) pixels of all images as the constant prediction has them.
+        outlines: (K,) boundary IoU.
+        intervals: (2, K) bounds of the IoU.
+    """
+    pooled = counts.sum(axis=0)
+    columns = {
+        "iou": cm.iou(pooled),
+        "f1": cm.f1(pooled),
+        "precision": cm.precision(pooled),
+        "recall": cm.recall(pooled),
+        "iou_per_image": cm.mean_over_present(_where_true(counts).T),
+        "iou_all_pixels": cm.iou(pooled_all),
+        "iou_baseline": cm.iou(baseline),
+        "boundary_iou": outlines,
+    }
+    return tuple(
+        ClassScores(
+            name=name,
+            iou_interval=(float(intervals[0, k]), float(intervals[1, k])),
+            pixels=int(pooled[k].sum()),
+            **{key: float(column[k]) for key, column in columns.items()},
+        )
+        for k, name in enumerate(names)
+    )
+
+
+def _absent(names: Sequence[str], pooled: Counts) -> tuple[str, ...]:
+    """The classes that occur neither in truth nor in prediction."""
+    return tuple(name for name, here in zip(names, cm.present(pooled), strict=True) if not here)
 
 
 def constant_baseline(counts: Counts) -> int:

@@ -11,6 +11,7 @@ two classes so does that of pixels: maps are the same.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Final
 
@@ -51,8 +52,15 @@ def temper_threshold(threshold: float, temperature: float) -> float:
     """What `temper` makes of a probability of the second of two classes."""
     if temperature == 1:
         return threshold
-    second, first = (p ** (1 / temperature) for p in (threshold, 1 - threshold))
+    highest = max(threshold, 1 - threshold)  # becomes 1, so that never both are rounded to 0
+    second, first = ((p / highest) ** (1 / temperature) for p in (threshold, 1 - threshold))
     return float(second / (first + second))
+
+
+def log_odds(probability: float) -> float:
+    """Log p - log(1 - p), finite at 0 and 1 too: the smallest number above 0 stands for it."""
+    second, first = (max(p, math.ulp(0.0)) for p in (probability, 1 - probability))
+    return math.log(second) - math.log(first)
 
 
 def nll_sums(points: Points, temperatures: Float = TEMPERATURES) -> Float:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -204,7 +204,6 @@ class Model:
         """
         spec = self.bundle.spec
         source = Source(spec, path)
-        geobox = source.info.geobox
         make_folder(folder)
         files = self._names(path, folder, source)
         files = replace(
@@ -217,7 +216,25 @@ class Model:
         )
         require_replaceable(files.map)
         presence = Presence()
-        step, shown = source.reduction, list[ClassIndex]()
+        shown = self._write_rows(files, source, self._parts(source, progress, presence))
+        if files.overlay:
+            laid = overlay(source.picture(), np.concatenate(shown), spec.colors)
+            save_picture(files.overlay, laid)
+        if polygons and files.polygons:
+            polygons.write(files.map, files.polygons, spec.legend)
+        return replace(files, presence=presence.highest)
+
+    def _write_rows(
+        self, files: Written, source: Source, parts: Iterable[_Part]
+    ) -> list[ClassIndex]:
+        """Write map, probabilities and confidence, part by part.
+
+        Returns:
+            The parts of the map, (h, w) each, as small as the picture of the image; none where no
+            picture is asked for.
+        """
+        spec, geobox, step = self.bundle.spec, source.info.geobox, source.reduction
+        shown: list[ClassIndex] = []
         with ExitStack() as stack:
             maps = stack.enter_context(class_map_writer(files.map, geobox, spec.legend))
             soft = files.probabilities and stack.enter_context(
@@ -226,7 +243,7 @@ class Model:
             sure = files.confidence and stack.enter_context(
                 probability_writer(files.confidence, geobox, ["confidence"])
             )
-            for part in self._parts(source, progress, presence):
+            for part in parts:
                 maps.write(part.row, part.classes)
                 if soft:
                     soft.write(part.row, part.probabilities)
@@ -234,12 +251,7 @@ class Model:
                     sure.write(part.row, part.confidence)
                 if files.overlay:
                     shown.append(part.classes[-part.row % step :: step, ::step])
-        if files.overlay:
-            laid = overlay(source.picture(), np.concatenate(shown), spec.colors)
-            save_picture(files.overlay, laid)
-        if polygons and files.polygons:
-            polygons.write(files.map, files.polygons, spec.legend)
-        return replace(files, presence=presence.highest)
+        return shown
 
     def _names(self, path: Path, folder: Path, source: Source) -> Written:
         """Every file that may be written, named after the image, never the image itself."""

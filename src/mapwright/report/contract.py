@@ -60,10 +60,29 @@ def _proof(proof: Mapping[str, Any]) -> str:
     """How well file and model agreed on the same tiles."""
     kinds = proof["kinds"].values()
     tiles, worst = sum(one["tiles"] for one in kinds), max(one["largest_share"] for one in kinds)
-    close, unequal = (sum(one[key] for one in kinds) for key in ("close", "unequal"))
+    close, unequal, pixels = (
+        sum(one[key] for one in kinds) for key in ("close", "unequal", "pixels")
+    )
     return (
-        f"{tiles} tiles ({', '.join(proof['kinds'])}) went through the file and through its model "
-        f"before it was written: logits differ by at most {worst:.1%} of {proof['tolerance']}; "
-        "classes and validity are equal on every pixel that is not too close to call "
-        f"({unequal} of {close:,} such pixels came out otherwise). Real tiles: {proof['real']}."
+        f"{tiles} tiles went through the file and through its model before it was written: "
+        f"on these, logits differ by at most {worst:.1%} of {proof['tolerance']}; classes and "
+        f"validity are equal on every pixel that is not too close to call ({close:,} of {pixels:,} "
+        f"are, and {unequal:,} of them came out otherwise). {tried(proof)}"
+    )
+
+
+def tried(proof: Mapping[str, Any]) -> str:
+    """What the tiles of a proof were, in words: it says nothing of others.
+
+    Args:
+        proof: As `mapwright.exporting.parity.Proof.plain` gives it.
+    """
+    counts = {kind: one["tiles"] for kind, one in proof["kinds"].items()}
+    real = f"cut from {proof['real']}" if counts["real"] else proof["real"]
+    sizes = ", ".join(f"{height} x {width}" for height, width in proof["sizes"])
+    reach = f", with {proof['reach']}" if "reach" in proof else ""  # files of older versions
+    return (
+        f"Tried were {counts['real']} real tiles ({real}), {counts['edge']} of unusual contents"
+        f"{reach}, and {counts['random']} of random values, of {sizes} pixels; what lies beyond "
+        "these was not tried."
     )

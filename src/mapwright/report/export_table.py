@@ -9,6 +9,8 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from mapwright.report.contract import tried
+
 if TYPE_CHECKING:
     from mapwright.exporting.write import Export
 
@@ -36,10 +38,9 @@ def export_table(export: Export) -> RenderableType:
             f"{one.largest_share:.1%}",
             f"{one.unequal} of {one.close} too close to call",
         )
-    sizes = ", ".join(f"{height} x {width}" for height, width in proof.sizes)
     notes = [
-        f"Real tiles: {proof.real}. Sizes: {sizes} pixels. Where a decision is not too close to "
-        "call, every pixel is equal.",
+        "On these tiles every pixel whose decision is not too close to call is equal. "
+        + tried(proof.plain()),
         f"{cost.megabytes:.1f} MB; {cost.milliseconds:.0f} ms a tile on this machine "
         f"({cost.processor}, {cost.threads} threads); networks averaged: {export.members}.",
     ]

@@ -46,9 +46,14 @@ class Clock:
     seconds: float
 
     @property
+    def end(self) -> float:
+        """`time.monotonic()` at which the budget is spent."""
+        return self.began + self.seconds
+
+    @property
     def left(self) -> float:
-        """Seconds until the budget is spent."""
-        return self.began + self.seconds - time.monotonic()
+        """Seconds until then."""
+        return self.end - time.monotonic()
 
 
 @dataclass(frozen=True)
@@ -59,11 +64,31 @@ class Held:
         images: Number of images.
         pixels: Number of their pixels.
         views: Times that an image is predicted for the final score.
+        scoring: Seconds that this score takes beside, if it is of all images.
     """
 
     images: int
     pixels: int
     views: int = 1
+    scoring: float = 0.0
+
+
+@dataclass(frozen=True)
+class Looks:
+    """What is settled of how a fold looks at what it holds out; None = it is to be chosen.
+
+    Args:
+        validate_every: Steps between two validations.
+        validate_on: Held-out images that each of them looks at; 0 = all.
+        score_on: Held-out images that are scored at the end; 0 = all.
+    """
+
+    validate_every: int | None = None
+    validate_on: int | None = None
+    score_on: int | None = None
+
+
+_OPEN = Looks()
 
 
 @dataclass(frozen=True)
@@ -85,7 +110,15 @@ class Share:
     deadline: float
 
 
-def share_out(clock: Clock, speed: Speed, *, folds: int, held: Held, reserve: float) -> Share:
+def share_out(
+    clock: Clock,
+    speed: Speed,
+    *,
+    folds: int,
+    held: Held,
+    reserve: float,
+    settled: Looks = _OPEN,
+) -> Share:
     """Divide what is left of a budget among the folds that are left.
 
     Where many images are held out, looking at all of them again and again, or even once, would
@@ -96,20 +129,25 @@ def share_out(clock: Clock, speed: Speed, *, folds: int, held: Held, reserve: fl
         speed: What was measured.
         folds: Folds left, this one included.
         held: What each of them holds out.
-        reserve: Seconds that everything after the last fold takes.
+        reserve: Seconds that everything after the last fold takes, beside the scores of these.
+        settled: What was chosen by hand, or for a fold before; time is left for just that.
 
     Raises:
         SettingError: The budget is too small for one step a fold.
     """
     whole = held.pixels * speed.pixel  # seconds of a look at all of them
+    scored = whole * held.views + held.scoring
     seconds = (clock.left - reserve) / folds
-    score_on = _affordable(held.images, whole * held.views, _SCORE_SHARE * seconds)
-    seconds -= _part(score_on, held.images) * whole * held.views
-    validate_on = _affordable(held.images, whole, _LOOK_SHARE * seconds / _ENOUGH_LOOKS)
+    score_on = settled.score_on
+    if score_on is None:
+        score_on = _affordable(held.images, scored, _SCORE_SHARE * seconds)
+    seconds -= _part(score_on, held.images) * scored
+    validate_on = settled.validate_on
+    if validate_on is None:
+        looks = _expected_looks(seconds, speed, settled.validate_every)
+        validate_on = _affordable(held.images, whole, _LOOK_SHARE * seconds / looks)
     look = _part(validate_on, held.images) * whole
-    most = _LOOK_SHARE * seconds / look if look else math.inf
-    looks = int(min(max(most, _LOOKS[0]), _LOOKS[1])) if look else 1
-    steps = int((seconds - looks * look) / speed.step)
+    steps, every = _steps(seconds, speed.step, look, settled.validate_every)
     if steps < 1:
         raise SettingError(
             f"the budget of {clock.seconds:.0f} s leaves {max(seconds, 0):.0f} s for a fold",
@@ -119,7 +157,32 @@ def share_out(clock: Clock, speed: Speed, *, folds: int, held: Held, reserve: fl
             fix="give more time, fewer folds, or a smaller network",
         )
     deadline = time.monotonic() + seconds + GRACE * clock.seconds
-    return Share(steps, math.ceil(steps / looks), validate_on, score_on, deadline)
+    return Share(steps, every, validate_on, score_on, deadline)
+
+
+def _expected_looks(seconds: float, speed: Speed, every: int | None) -> float:
+    """About how often a fold validates, if that takes a small part of its time."""
+    if every is None:
+        return _ENOUGH_LOOKS
+    return max(1.0, seconds / (every * speed.step))
+
+
+def _steps(seconds: float, step: float, look: float, every: int | None) -> tuple[int, int]:
+    """Training steps that fit into a time, and the steps between two validations.
+
+    Args:
+        seconds: The time.
+        step: Seconds of a step.
+        look: Seconds of a validation; one follows the last step in any case.
+        every: Steps between two validations, if that is settled.
+    """
+    if every is None:
+        most = _LOOK_SHARE * seconds / look if look else math.inf
+        looks = int(min(max(most, _LOOKS[0]), _LOOKS[1])) if look else 1
+        steps = int((seconds - looks * look) / step)
+        return steps, math.ceil(steps / looks)
+    rounds, rest = divmod(max(seconds, 0.0), every * step + look)
+    return int(rounds) * every + max(int((rest - look) / step), 0), every
 
 
 def _affordable(images: int, cost: float, seconds: float) -> int:
@@ -131,4 +194,4 @@ def _affordable(images: int, cost: float, seconds: float) -> int:
 
 def _part(chosen: int, images: int) -> float:
     """The share of images that were chosen; 0 = all."""
-    return chosen / images if chosen else 1.0
+    return chosen / images if 0 < chosen < images else 1.0

@@ -27,6 +27,7 @@ from mapwright.plan import Plan
 from mapwright.predict.pipeline import Tiling, decide, predict_samples, predict_whole
 from mapwright.predict.torch_engine import TorchEngine
 from mapwright.progress import progress_bar
+from mapwright.training.ahead import reading_threads
 from mapwright.training.loop import Record, fit
 from mapwright.training.pixels import learn_pixels
 from mapwright.training.state import Fitted, Keeper
@@ -91,6 +92,7 @@ class Job:
             mining=self.plan.mining,
             bare=self._bare(),
             borders=self._borders(),
+            pinned=self.hardware.device == "cuda",
         )
 
     def _borders(self) -> Borders | None:
@@ -148,7 +150,7 @@ def fit_fold(
     with progress_bar(title, job.plan.steps, "steps") as progress:
         fitted = fit(
             model,
-            job.tiles().draw,
+            job.tiles().choose,
             job.plan,
             job.fabric(),
             progress=progress,
@@ -156,6 +158,7 @@ def fit_fold(
             record=record,
             keeper=keeper,
             deadline=deadline,
+            threads=reading_threads(job.hardware),
         )
     return fitted, start
 
@@ -193,14 +196,22 @@ class Validation:
 
 @dataclass
 class _Stopwatch:
-    """A progress that notes when each step ended."""
+    """A progress that notes when it began and when each step ended."""
 
+    began: float = field(default_factory=time.monotonic)
     times: list[float] = field(default_factory=list)
 
     def advance(self, amount: float = 1.0, note: str | None = None) -> None:
         """Note the moment; being told of no step done is no step."""
         if amount:
             self.times.append(time.monotonic())
+
+    @property
+    def step(self) -> float:
+        """Seconds of a step; not of the first if there are others, for it alone waits for files."""
+        if len(self.times) == 1:
+            return self.times[0] - self.began
+        return (self.times[-1] - self.times[0]) / (len(self.times) - 1)
 
 
 @dataclass(frozen=True)
@@ -227,16 +238,21 @@ def measure(job: Job, seconds: float) -> Speed:
         job: What to train.
         seconds: About how long this may take.
     """
-    watch = _Stopwatch()
     plan = job.plan.model_copy(update={"steps": _PROBE_STEPS, "validate_every": _PROBE_STEPS})
     probe = replace(job, plan=plan, val=())
     model, _ = probe.build()
     warm = plan.model_copy(update={"steps": _WARM_UP})
-    fit(model, probe.tiles().draw, warm, probe.fabric(), progress=_Stopwatch())
-    began = time.monotonic()
-    deadline = began + seconds * 0.8
-    fit(model, probe.tiles().draw, plan, probe.fabric(), progress=watch, deadline=deadline)
-    step = (watch.times[-1] - began) / len(watch.times)
+    fit(model, probe.tiles().choose, warm, probe.fabric(), progress=_Stopwatch())
+    watch = _Stopwatch()
+    fit(
+        model,
+        probe.tiles().choose,
+        plan,
+        probe.fabric(),
+        progress=watch,
+        deadline=watch.began + seconds * 0.8,
+        threads=reading_threads(job.hardware),
+    )
     side = 4 * plan.tile  # a part of a large scene tells as much
     height, width = (min(length, side) for length in job.dataset.size(job.train[0]))
     image = job.cache.read(job.train[0], Window(0, 0, height, width)).image
@@ -247,4 +263,4 @@ def measure(job: Job, seconds: float) -> Speed:
     while times < 1 or (time.monotonic() - began < seconds * 0.1 and times < 8):
         predict_whole(engine, image, tiling)
         times += 1
-    return Speed(step, (time.monotonic() - began) / (times * image[0].size))
+    return Speed(watch.step, (time.monotonic() - began) / (times * image[0].size))

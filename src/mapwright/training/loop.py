@@ -1,9 +1,9 @@
 """The training path, on one page.
 
-A step is: draw tiles, vary them, forward, loss, backward, clip, update. Everything random in a
-step comes from the seed and the number of the step, so weights, optimizer, step number and the
-places of false alarms are the whole state of a training, and a resumed one ends with the weights
-of an undisturbed one.
+A step is: take tiles, vary them, forward, loss, backward, clip, update; meanwhile threads read the
+tiles of the next steps. Everything random in a step comes from the seed and the number of the step,
+so weights, optimizer, step number and the places of false alarms are the whole state of a training,
+and a resumed one ends with the weights of an undisturbed one.
 """
 
 from __future__ import annotations
@@ -17,18 +17,15 @@ from lightning_fabric import Fabric
 from torch import nn
 
 from mapwright.data.augment import augment
-from mapwright.data.hard import HardTiles
-from mapwright.data.tiles import Batch
+from mapwright.data.batch import Batch, Choose
 from mapwright.errors import TrainingError
 from mapwright.models.inputs import Inputs, Look, SegmentationModel
 from mapwright.plan import Plan
 from mapwright.progress import Progress
+from mapwright.training.ahead import reading_ahead
 from mapwright.training.judge import false_alarms, judge
 from mapwright.training.optimizer import make_optimizer
 from mapwright.training.state import NO_KEEPER, Fitted, Keeper, Rows
-
-Draw = Callable[[int, HardTiles], Batch]
-"""Gives the batch of a step, counted from 0, and of where false alarms were raised up to then."""
 
 Validate = Callable[[nn.Module], dict[str, float]]
 """Scores of a model on held-out images; the entry `score` decides which weights are best."""
@@ -43,7 +40,7 @@ def _no_record(rows: Rows) -> None:
 
 def fit(
     model: SegmentationModel,
-    draw: Draw,
+    choose: Choose,
     plan: Plan,
     fabric: Fabric,
     *,
@@ -52,12 +49,13 @@ def fit(
     record: Record = _no_record,
     keeper: Keeper = NO_KEEPER,
     deadline: float = math.inf,
+    threads: int = 1,
 ) -> Fitted:
     """Train a model for the steps of a plan, from where its last state stands.
 
     Args:
         model: File values in, logits out.
-        draw: Gives the batch of a step.
+        choose: Chooses the batch of a step.
         plan: The settings.
         fabric: Device and precision.
         progress: Told of every step.
@@ -65,6 +63,7 @@ def fit(
         record: Given the whole log after each validation.
         keeper: Saves the state on the way.
         deadline: `time.monotonic()` at which the clock ends the training, whatever is left.
+        threads: How many read ahead.
 
     Raises:
         TrainingError: The loss is not a number.
@@ -76,25 +75,25 @@ def fit(
     network.mark_forward_method("everything")
     fitted = keeper.restore(model, optimizer)
     progress.advance(fitted.step)
-    while fitted.step < plan.steps and not fitted.cut_short:
-        batch = draw(fitted.step, fitted.hard)
-        fitted.step += 1
-        rate = plan.learning_rate * schedule(fitted.step, plan.steps, plan.warmup)
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        loss, alarms = _loss(network, model.inputs, batch, plan, fabric, fitted.step)
-        fitted.losses.append(_require_finite(loss.item(), fitted.step, batch))
-        fitted.hard.note(batch.places, alarms)
-        fabric.backward(loss)
-        fabric.clip_gradients(network, wrapped, max_norm=plan.clip, error_if_nonfinite=False)
-        wrapped.step()
-        wrapped.zero_grad()
-        fitted.cut_short = time.monotonic() > deadline
-        if fitted.step % plan.validate_every == 0 or fitted.step == plan.steps or fitted.cut_short:
-            _look(model, fitted, plan, rate, validate)
-            record(fitted.rows)
-        keeper.save(model, optimizer, fitted)
-        progress.advance(note=_note(loss.item(), fitted))
+    with reading_ahead(choose, plan.steps, threads) as take:
+        while fitted.step < plan.steps and not fitted.cut_short:
+            batch = take(fitted.step, fitted.alarms)
+            fitted.step += 1
+            rate = _set_rate(optimizer, plan, fitted.step)
+            loss, alarms = _loss(network, model.inputs, batch, plan, fabric, fitted.step)
+            fitted.losses.append(_require_finite(loss.item(), fitted.step, batch))
+            fitted.alarms.note(batch.places, alarms)
+            fabric.backward(loss)
+            fabric.clip_gradients(network, wrapped, max_norm=plan.clip, error_if_nonfinite=False)
+            wrapped.step()
+            wrapped.zero_grad()
+            fitted.cut_short = time.monotonic() > deadline
+            last = fitted.step == plan.steps or fitted.cut_short
+            if last or fitted.step % plan.validate_every == 0:
+                _look(model, fitted, plan, rate, validate)
+                record(fitted.rows)
+            keeper.save(model, optimizer, fitted)
+            progress.advance(note=_note(loss.item(), fitted))
     keeper.save(model, optimizer, fitted, now=True)
     return fitted
 
@@ -108,15 +107,23 @@ def _loss(
     """
     torch.manual_seed(plan.seed * 1_000_003 + step)
     rng = torch.Generator().manual_seed(plan.seed * 1_000_003 + step)
-    source, labels = fabric.to_device(batch.image), fabric.to_device(batch.labels)
+    batch = batch.moved(fabric.to_device)
     std = inputs.std.flatten()
-    image, labels = augment(source, labels, plan.patch, plan.augmentation, std, rng)
+    image, labels = augment(batch.image, batch.labels, plan.patch, plan.augmentation, std, rng)
     network.train()
     with fabric.autocast():  # on one device Fabric gives it to `forward` alone
         found: Look = network.everything(image)  # type: ignore[operator]
     seen = found.float()
     alarms = false_alarms(seen.logits, labels[:, 0]) if plan.mining else [math.nan] * len(labels)
     return judge(seen, labels, plan), alarms
+
+
+def _set_rate(optimizer: torch.optim.Optimizer, plan: Plan, step: int) -> float:
+    """Give the optimizer the learning rate of a step (1-based)."""
+    rate = plan.learning_rate * schedule(step, plan.steps, plan.warmup)
+    for group in optimizer.param_groups:
+        group["lr"] = rate
+    return rate
 
 
 def schedule(step: int, steps: int, warmup: float) -> float:

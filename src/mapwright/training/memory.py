@@ -13,6 +13,7 @@ from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mapwright.bundle import assemble
 from mapwright.data.fingerprint import Fingerprint
+from mapwright.data.hard import LAG
 from mapwright.data.optimizers import OPTIMIZERS
 from mapwright.data.spec import DatasetSpec
 from mapwright.models.inputs import SegmentationModel
@@ -35,17 +36,25 @@ def memory_of(spec: DatasetSpec, fingerprint: Fingerprint) -> Memory:
     Returns:
         Plan -> bytes of resident memory of the whole process on a CPU.
     """
-    samples = fingerprint.pixels * (4 * len(spec.used) + 2)
+    samples = fingerprint.room or fingerprint.pixels * (4 * len(spec.used) + 2)
     base = psutil.Process().memory_info().rss
 
     def predict(plan: Plan) -> int:
         model, _ = assemble(spec, plan.model_copy(update={"weights": "random"}), fingerprint)
         weights = sum(p.numel() * p.element_size() for p in model.parameters())
         kept, largest = kept_bytes(model, plan, len(spec.used))
-        sources = plan.batch * len(spec.used) * 4 * int(plan.patch * plan.augmentation.context) ** 2
+        area = plan.batch * int(plan.patch * plan.augmentation.context) ** 2
+        sources = area * 4 * len(spec.used)
+        ahead = LAG * (sources + area * 8 * (1 + model.border))  # batches that are read meanwhile
         states = 1 + _STATES + OPTIMIZERS[plan.optimizer].moments
         training = kept + states * weights + int(_TRANSIENT * largest) + _KERNELS
-        return base + min(samples, psutil.virtual_memory().available // 4) + 3 * sources + training
+        return (
+            base
+            + min(samples, psutil.virtual_memory().available // 4)
+            + 3 * sources
+            + ahead
+            + training
+        )
 
     return predict
 

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from mapwright.data.augment import augment
+from mapwright.data.batch import Draw
 from mapwright.data.hard import HardTiles
 from mapwright.models.build import WithPixels
 from mapwright.models.inputs import Look, SegmentationModel
 from mapwright.plan import Plan
 from mapwright.training.judge import judge
-from mapwright.training.loop import Draw, schedule
+from mapwright.training.loop import schedule
 from mapwright.types import IGNORE
 
 _BATCHES = 6  # of tiles, looked at once each

@@ -16,7 +16,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from torch import Tensor, nn
 
-from mapwright.data.hard import HardTiles
+from mapwright.data.hard import Alarms
 from mapwright.errors import ModelFileError
 from mapwright.io.tensors import save_tensors
 
@@ -36,7 +36,7 @@ class Fitted:
         rows: The training log.
         losses: Losses since the last entry of the log.
         cut_short: Whether the clock ended it before its last step.
-        hard: Where the network raised false alarms of late; empty unless the plan mines them.
+        alarms: Where the network raised false alarms of late; empty unless the plan mines them.
     """
 
     step: int = 0
@@ -46,7 +46,7 @@ class Fitted:
     rows: Rows = field(default_factory=list)
     losses: list[float] = field(default_factory=list)
     cut_short: bool = False
-    hard: HardTiles = field(default_factory=HardTiles)
+    alarms: Alarms = field(default_factory=Alarms)
 
 
 class Keeper:
@@ -74,6 +74,8 @@ class Keeper:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
             model.load_state_dict(_part(tensors, "model."))
             _restore_optimizer(optimizer, _part(tensors, "optimizer."))
+            alarms = Alarms(header.pop("hard", ()), header.pop("waiting", ()))
+            return Fitted(**header, state=_part(tensors, "kept."), alarms=alarms)
         except (SafetensorError, OSError, KeyError, TypeError, ValueError, RuntimeError) as error:
             raise ModelFileError(
                 f"the training can't be resumed: {str(error).splitlines()[0]}",
@@ -81,8 +83,6 @@ class Keeper:
                 expected="the state that this very training saved",
                 fix="start anew in another folder",
             ) from error
-        hard = HardTiles(header.pop("hard", ()))
-        return Fitted(**header, state=_part(tensors, "kept."), hard=hard)
 
     def save(
         self,
@@ -97,8 +97,8 @@ class Keeper:
         tensors = {f"model.{name}": value for name, value in model.state_dict().items()}
         tensors |= {f"kept.{name}": value for name, value in fitted.state.items()}
         tensors |= {f"optimizer.{name}": value for name, value in _moments(optimizer).items()}
-        header = {k: v for k, v in _fields(fitted).items() if k != "state"}
-        header["hard"] = fitted.hard.plain()
+        header = {k: v for k, v in _fields(fitted).items() if k not in ("state", "alarms")}
+        header |= fitted.alarms.plain()
         save_tensors(self._path, tensors, {"training": json.dumps(header)})
         self._last = time.monotonic()
 

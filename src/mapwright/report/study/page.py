@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from mapwright.io.files import write_text
 from mapwright.report.study import told
+from mapwright.report.study.differences import axis_of
 from mapwright.report.study.payload import all_configurations, classes_of, payload, stems_of
 from mapwright.report.study.pictures import Album, Picture, make_album
 from mapwright.report.study.plain import listed, page_json, words
@@ -58,7 +59,7 @@ def study_html(results: Mapping[str, Any], album: Album) -> str:
         album: The pictures.
     """
     known = payload(results)
-    axis, script = told.axis_of(results), _script()
+    axis, script = axis_of(listed(results, "comparisons")), _script()
     verdicts = told.verdicts(results, axis)
     stated = {
         "name": words(results.get("name") or "A study"),
