@@ -12,7 +12,7 @@ demo: install
 test: install lint
 	$(BIN)/pytest -q -n logical --maxprocesses 8 --dist loadscope --no-loadscope-reorder
 
-# What the founding tasks ask for, from the real images; BUDGET is for each task. The land-cover
+# Every recipe on real images; BUDGET is for each task. The land-cover
 # scenes are made up over the real label rasters: their spectra are synthetic. Ships are learnt from
 # made-up seas, since a dozen real images teach none, and then scored and found on the real ones.
 BUDGET ?= 60m

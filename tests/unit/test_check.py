@@ -251,6 +251,14 @@ def test_duplicates_differ_in_bytes_of_the_file_but_not_in_pixels(root: Path) ->
     assert only(look(root)).kind == "duplicate image"
 
 
+def test_one_of_two_classes_that_never_occurs_leaves_nothing_to_learn(root: Path) -> None:
+    for number, path in enumerate(sorted((root / "masks").iterdir())):
+        mask(root, path.stem, rectangles(number)[1].astype(np.uint8))  # 1 where 255 is expected
+    found = [f for f in look(root, mask={"threshold": 128}).findings if f.kind == "empty class"]
+    assert [f.level for f in found] == ["error"]
+    assert "[mask] threshold" in found[0].advice
+
+
 def test_a_class_that_never_occurs(root: Path) -> None:
     classes = [{"name": n, "values": [v], "color": "#123456"} for n, v in (("a", 0), ("b", 255))]
     classes += [{"name": n, "values": [v], "color": "#123456"} for n, v in (("c", 7), ("d", 8))]

@@ -75,7 +75,9 @@ def demo(out: Path, steps: int | None) -> None:
 @main.command()
 @click.argument("kind", type=click.Choice(["settlements", "clouds", "landcover", "ships"]))
 @click.option("-o", "--out", type=FOLDER, required=True, help="A new or empty folder.")
-@click.option("--images", type=int, default=None, help="How many.  [default: 24, 6 or 48]")
+@click.option(
+    "--images", type=int, default=None, help="How many.  [default: 24; landcover 6, ships 48]"
+)
 @click.option("--size", type=int, default=None, help="Their side, in pixels.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Other seeds, other images.")
 @click.option("--labels", type=FOLDER, metavar="DIR", help="landcover: rasters to make scenes for.")

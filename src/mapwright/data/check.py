@@ -1,4 +1,4 @@
-"""The data doctor: look at every file and say what would harm training."""
+"""Look at every file and say what would harm training."""
 
 from __future__ import annotations
 
@@ -284,6 +284,11 @@ def _empty_classes(names: Sequence[str], counts: NDArray[np.int64]) -> list[Find
     if not missing:
         return []
     text = f"no pixel of {listed(missing)} in any mask"
+    if len(names) == 2:  # there is nothing to tell apart; most often the values are others
+        fix = (
+            "correct the values of the classes, or [mask] threshold, in dataset.toml or the recipe"
+        )
+        return [Finding("error", "empty class", (), text, fix)]
     return [Finding("warning", "empty class", (), text, "remove the class or add images")]
 
 

@@ -11,7 +11,7 @@ Level = Literal["error", "warning", "note"]
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that the doctor found.
+    """One thing that the check found.
 
     Args:
         level: `error` would harm training, `warning` may, `note` is good to know.

@@ -1,1 +1,1 @@
-"""The founding tasks, each one page of TOML."""
+"""The shipped recipes, each one page of TOML."""

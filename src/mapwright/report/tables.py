@@ -49,7 +49,7 @@ def guesses_table(spec: DatasetSpec, reasons: Mapping[str, str], title: str) -> 
 
 
 def check_table(report: CheckReport) -> RenderableType:
-    """What the doctor found, and how often each class occurs."""
+    """What the check found, and how often each class occurs."""
     classes = _table(f"{report.images} images, {report.labelled} with a mask")
     classes.add_column("class", style="bold")
     for name in ("pixels", "share", "images"):
