@@ -30,8 +30,9 @@ class Plan(Config):
     """The settings of a training.
 
     Args:
-        architecture: See `mapwright.models.build`.
-        encoder: See `mapwright.models.build`.
+        architecture: Of segmentation_models.pytorch: `unet`, `unetplusplus`, `manet`, `linknet`,
+            `fpn`, `pspnet`, `deeplabv3`, `deeplabv3plus`, `pan`, `upernet`, `segformer` or `dpt`.
+        encoder: Of segmentation_models.pytorch, such as `resnet18`, or a timm model as `tu-NAME`.
         weights: What the encoder starts from: `auto`, `random`, a name or a file.
         build: `package.module:function` that makes the network instead of these two; see
             `mapwright.models.custom`.

@@ -180,7 +180,12 @@ class Split(Config):
 
 
 class Exclude(Config):
-    """An image that is left out, and why."""
+    """An image that is left out.
+
+    Args:
+        stem: Its file name without the ending.
+        why: The reason, in words.
+    """
 
     stem: str
     why: str

@@ -46,7 +46,7 @@ class Space(Config):
     """A search.
 
     Args:
-        metric: The score to make large; see `measure`.
+        metric: The score to make large, such as `mean iou` or `f1 roof`.
         folds: Folds that each choice is trained on; 1 = one division.
         steps: Training steps of each; None = as planned.
         seed: Of the search and of the trainings.

@@ -38,21 +38,21 @@ class StudySpec(Config):
         name: What it is called.
         question: What it is to find out.
         data: The data folder, as seen from the folder of the `study.toml`.
-        metric: The score that configurations are compared by; see `measure`.
+        metric: The score that configurations are compared by, such as `mean iou` or `f1 roof`.
         design: `one-at-a-time`: each value of each factor against the base. `grid`: every
             combination. `paired`: the configurations that are named.
         seeds: Each is a training of its own, of equal draws in all configurations.
         folds: Folds of each division; 1 = one division into training and validation.
         repeats: Divisions, each drawn with a seed of its own.
-        steps: Training steps of a cell; None = as planned.
-        seconds: Time of a cell instead of steps.
-        budget: Time that all cells together may take, such as `2h`; None = as long as it takes.
+        steps: Training steps of each training; None = as planned.
+        seconds: Time of each training instead of steps.
+        budget: Time that all trainings together may take, such as `2h`; None = as long as it takes.
         drop: Whether a configuration that is surely worse is given up.
         base: Settings that all configurations share.
         factors: The values of each factor.
         configurations: Of a paired study.
         rungs: Stages before the whole: after each, not all configurations go on.
-        optimism: Of a study of splits, which compares no settings; see `Optimism`.
+        optimism: Of a study of splits, which compares no settings.
     """
 
     name: str = Field(min_length=1)

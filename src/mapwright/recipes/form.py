@@ -112,10 +112,10 @@ class Recipe(Config):
         dataset: Parts of a `dataset.toml` that override what is guessed from the files.
         together: Keep images that show the same content, as the check finds them, on one side of
             the split.
-        pretrain: What to learn first, or None.
+        pretrain: What to learn first; None = nothing.
         plan: Settings of the plan, and the number of `folds`.
         predict: Which images to predict.
-        export: The file for other software, or None.
+        export: The file for other software; None = none.
         methodology: Also write the protocol on a page or two, `methodology.md`.
     """
 
