@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mapwright.data.dataset import Sample
-from mapwright.types import IGNORE, ClassIndex, Image, Window
+from mapwright.types import ClassIndex, Image, Window
 
 _SMALLER = (np.uint8, np.uint16, np.int16)
 
@@ -43,16 +43,13 @@ class Packed:
     def cut(self, window: Window) -> Sample:
         """See `Sample.cut`."""
         inside = window.clip(*self.mask.shape)
-        part = self.image[(..., *inside.slices)].astype(np.float32)
-        return Sample(
-            window.moved(-inside.row, -inside.col).cut(part, np.nan),
-            window.cut(self.mask, IGNORE),
-            window.cut(self.labels, IGNORE),
-        )
+        here = (..., *inside.slices)
+        part = Packed(self.image[here], self.mask[here], self.labels[here]).whole()
+        return part.cut(window.moved(-inside.row, -inside.col))
 
     def whole(self) -> Sample:
         """The sample that was packed."""
-        return Sample(self.image.astype(np.float32), self.mask, self.labels)
+        return Sample(self.image.astype(np.float32, copy=False), self.mask, self.labels)
 
 
 def _smallest(image: Image) -> NDArray[Any]:

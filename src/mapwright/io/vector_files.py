@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import math
-import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib import import_module
@@ -19,6 +18,7 @@ from mapwright.io.cog import SOFTWARE
 from mapwright.io.files import replacing
 from mapwright.io.outlines import Shapes
 from mapwright.io.qgis import polygon_style
+from mapwright.io.quiet import quiet
 
 if TYPE_CHECKING:
     from pyproj import CRS
@@ -153,8 +153,7 @@ def _write_layer(path: Path, name: str, table: PolygonTable, **options: str) -> 
     import pyogrio
     import shapely
 
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore", UserWarning)  # that there is no CRS
+    with quiet(UserWarning):  # that there is no CRS
         pyogrio.raw.write(
             path,
             shapely.to_wkb(table.polygons),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import fields, replace
 from typing import Any
 
 from mapwright.data.fingerprint import Record
@@ -21,7 +21,7 @@ from mapwright.training.state import Fitted
 _PROBE_SHARE, _PROBE_MOST = 0.05, 40.0  # of a budget, and seconds, to measure speed
 _FINISH = 3.0  # seconds to save after the last fold, whatever was scored
 _TELLING = 8  # steps; a fold of more tells better than the probe how long one takes
-_LOOKS = ("validate_every", "validate_on", "score_on")
+_LOOKS = tuple(field.name for field in fields(Looks))
 
 
 class Timetable:
