@@ -96,7 +96,7 @@ def assemble(
         low=[band.percentiles[0] for band in bands] if clip else None,
         high=[band.percentiles[-1] for band in bands] if clip else None,
     )
-    gate = gate_for(network) if plan.gate else None
+    gate = gate_for(network, plan.patch) if plan.gate else None
     return SegmentationModel(inputs, network, stride_of(network), gate, plan.border > 0), start
 
 

@@ -11,7 +11,7 @@ from typing import Any
 from mapwright.data.augmentation import Augmentation
 from mapwright.data.fingerprint import BandStats, Fingerprint
 from mapwright.data.optimizers import learning_choices
-from mapwright.data.sampling import border_choice, choices, require_listed
+from mapwright.data.sampling import border_choice, choices, object_side, require_listed
 from mapwright.errors import SettingError
 from mapwright.hardware import Hardware
 from mapwright.plan import BATCH, FEWEST, LARGEST_PATCH, OWN, STRIDE, Plan, PlanWithReasons
@@ -24,6 +24,8 @@ _FEW_IMAGES = 60  # up to so many, one split is a lottery and test-time views ar
 _COLOURS = 3  # bands; more are a spectrum
 _FAINT = {"brightness": 0.05, "contrast": 0.05, "tint": 0.02, "noise": 0.03, "blur": 0.0}
 """How spectra are varied: about as much as air and sensor do."""
+_SMALLEST, _AROUND = 128, 4  # pixels of a tile for small objects, and how many of their sides
+_WIDEST = 768  # pixels of a tile that maps are made from: 2 GiB for the usual network
 _BRANCH = 32  # channels of the branch that sees single pixels
 _MEMORY_SHARE = 0.7  # of the memory that training may plan with
 
@@ -130,18 +132,22 @@ def _network(rules: _Rules) -> None:
 
 
 def _tiles(rules: _Rules) -> None:
-    sides = map(min, rules.fingerprint.heights, rules.fingerprint.widths)
-    smallest = int(median_low(sides))
-    side = min(LARGEST_PATCH, max(STRIDE, smallest // STRIDE * STRIDE))
-    gsd = rules.fingerprint.gsd
-    ground = f"; {side * gsd:.0f} m on the ground" if gsd else ""
-    rules.put(
-        "patch",
-        side,
+    smallest, gsd = _short_side(rules.fingerprint), rules.fingerprint.gsd
+    side = _in_strides(smallest, LARGEST_PATCH)
+    reason = (
         f"the shorter side of the middle image is {smallest} pixels, rounded to a multiple of "
-        f"{STRIDE}, "
-        f"at most {LARGEST_PATCH}: the context that the encoder can use{ground}",
+        f"{STRIDE}, at most {LARGEST_PATCH}: the context that the encoder can use"
     )
+    large = object_side(rules.fingerprint) if rules.objects else 0
+    if large and (close := max(_SMALLEST, _in_strides(_AROUND * large, LARGEST_PATCH))) < side:
+        side = close
+        reason = (
+            f"nine of ten objects are smaller than {large} x {large} pixels and most images hold "
+            f"none: tiles of about {_AROUND} times that side show one with what is around it, and "
+            "more of them are learnt from in the same time"
+        )
+    ground = f"; {side * gsd:.0f} m on the ground" if gsd else ""
+    rules.put("patch", side, reason + ground)
     area = rules.values["patch"] ** 2
     batch = int(min(32, max(BATCH, BATCH * LARGEST_PATCH**2 // (2 * area))))
     rules.put(
@@ -150,6 +156,16 @@ def _tiles(rules: _Rules) -> None:
         f"batch normalisation needs at least {BATCH} tiles for a stable mean; "
         f"smaller tiles come in more",
     )
+
+
+def _short_side(fingerprint: Fingerprint) -> int:
+    """Shorter side of the middle image, in pixels."""
+    return int(median_low(map(min, fingerprint.heights, fingerprint.widths)))
+
+
+def _in_strides(length: int, most: int) -> int:
+    """A length as a multiple of the stride, in pixels: one at least and at most `most`."""
+    return min(most, max(STRIDE, length // STRIDE * STRIDE))
 
 
 def _schedule(rules: _Rules) -> None:
@@ -237,7 +253,16 @@ def _arithmetic(rules: _Rules) -> None:
 
 
 def _maps(rules: _Rules) -> None:
-    rules.put("tile", rules.values["patch"], "maps are made from tiles of the size learnt from")
+    patch = rules.values["patch"]
+    if rules.values["gate"]:
+        side = max(patch, _in_strides(_short_side(rules.fingerprint), _WIDEST))
+        reason = (
+            f"the shorter side of the middle image, at most {_WIDEST}: a whole image takes a third "
+            "of the time of small tiles that overlap, and the gate looks through windows of "
+            f"{patch} pixels whatever the tile"
+        )
+        rules.put("tile", side, reason)
+    rules.put("tile", patch, "maps are made from tiles of the size learnt from")
     rules.put("overlap", 0.5, "every pixel lies near the middle of some tile: no seams")
     few = rules.fingerprint.images <= _FEW_IMAGES
     rules.put(

@@ -1,5 +1,7 @@
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from mapwright.models.build import ARCHITECTURES, build_model
@@ -7,10 +9,10 @@ from mapwright.models.gate import Gate, encoder_of, gate_for, object_odds
 from mapwright.models.inputs import Inputs, SegmentationModel
 
 
-def model(network: nn.Module, stride: int = 32) -> SegmentationModel:
+def model(network: nn.Module, stride: int = 32, side: int = 128) -> SegmentationModel:
     torch.manual_seed(0)
     return SegmentationModel(
-        Inputs([0.0] * 3, [1.0] * 3), network, stride, gate_for(network)
+        Inputs([0.0] * 3, [1.0] * 3), network, stride, gate_for(network, side)
     ).eval()
 
 
@@ -57,13 +59,50 @@ def test_odds_of_an_object_are_those_of_all_classes_but_the_first() -> None:
 
 
 def test_a_gate_hears_a_single_pixel_and_the_whole_tile() -> None:
-    gate, quiet = Gate(1), torch.zeros(1, 1, 8, 8)
+    gate, quiet = Gate(1, 8), torch.zeros(1, 1, 8, 8)
     with torch.no_grad():
         gate.head.weight.fill_(1.0)
     one, many = quiet.clone(), quiet.clone()
     one[..., 3, 5], many[...] = 4.0, 1.0
-    assert (gate(one) - gate(quiet)).item() == pytest.approx(4 + 4 / 64)
-    assert (gate(many) - gate(quiet)).item() == pytest.approx(2)
+    assert (gate(one, 8) - gate(quiet, 8)).item() == pytest.approx(4 + 4 / 64)
+    assert (gate(many, 8) - gate(quiet, 8)).item() == pytest.approx(2)
+
+
+def surest_window(gate: Gate, features: torch.Tensor, cells: int) -> torch.Tensor:
+    """The same by hand: windows half of their side apart, the last ones cut at the edge."""
+    apart = max(1, cells // 2)
+    rows, cols = (range(max(1, -(-(n - cells) // apart) + 1)) for n in features.shape[-2:])
+    said = []
+    for row in rows:
+        for col in cols:
+            top, left = row * apart, col * apart
+            part = features[..., top : top + cells, left : left + cells]
+            pooled = torch.cat([part.mean(dim=(2, 3)), part.amax(dim=(2, 3))], dim=1)
+            said.append(gate.head(pooled)[:, 0])
+    return torch.stack(said).amax(dim=0)
+
+
+@settings(deadline=None)
+@given(st.integers(1, 20), st.integers(1, 20), st.integers(1, 9), st.sampled_from([1, 4, 32]))
+def test_of_a_large_tile_the_surest_window_counts(
+    height: int, width: int, cells: int, stride: int
+) -> None:
+    torch.manual_seed(height + 20 * width)
+    gate, features = Gate(2, cells * stride), torch.randn(2, 2, height, width)
+    with torch.inference_mode():
+        expected = surest_window(gate, features, cells)
+        torch.testing.assert_close(gate(features, height * stride), expected)
+
+
+def test_every_pixel_of_a_large_tile_lies_in_a_window() -> None:
+    gate, quiet = Gate(1, 96), torch.zeros(1, 1, 8, 7)
+    with torch.no_grad():
+        gate.head.weight.copy_(torch.tensor([[0.0, 1.0]]))
+        for row in range(8):
+            for col in range(7):
+                loud = quiet.clone()
+                loud[..., row, col] = 1.0
+                assert (gate(loud, 256) - gate(quiet, 256)).item() == pytest.approx(1)
 
 
 def test_padding_beyond_the_stride_is_cut_from_the_logits_only() -> None:

@@ -71,7 +71,7 @@ def run(
     **options,
 ):
     torch.manual_seed(0)
-    gate = Gate(1) if "gate" in dict(plan) else None
+    gate = Gate(1, 32) if "gate" in dict(plan) else None
     model = SegmentationModel(Inputs([0.0], [1.0]), nn.Conv2d(1, 2, 1), 1, gate)
     settings = {
         "patch": 32, "steps": steps, "learning_rate": rate, "validate_every": 2, "warmup": 0
@@ -259,7 +259,7 @@ def _first_weight(model: nn.Module) -> float:
 @pytest.mark.parametrize(
     ("precision", "kind"), [("bf16-mixed", "bfloat16"), ("32-true", "float32")]
 )
-@pytest.mark.parametrize("gate", [None, Gate(1)])
+@pytest.mark.parametrize("gate", [None, Gate(1, 32)])
 def test_networks_are_trained_in_the_precision_asked_for(
     precision: str, kind: str, gate: Gate | None
 ) -> None:

@@ -17,8 +17,9 @@ from mapwright.exporting.parity import Judge
 from mapwright.exporting.trace import trace
 from mapwright.exporting.trials import Trial
 from mapwright.exporting.write import export
-from mapwright.onnxfile import Form, load_onnx, open_session
+from mapwright.onnxfile import Form, OnnxFile, load_onnx, open_session
 from mapwright.predict.model import Model
+from mapwright.predict.onnx_engine import OnnxEngine
 from mapwright.predict.presence import Presence
 from mapwright.predict.torch_engine import TorchEngine
 from mapwright.training.transfer import transfer
@@ -108,6 +109,28 @@ def test_an_exported_model_says_it_too(gated: Bundle, tmp_path: Path, form: dict
     path = write_png(tmp_path / "a.png", rectangles(3, 100)[0])
     expected = Model(gated).with_tta("none").predict(path).presence
     assert Model(file).with_tta("none").predict(path).presence == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.parametrize("size", [(32, 64), (64, 64), (100, 180), (256, 96)])
+def test_a_graph_for_any_size_looks_through_the_same_windows(
+    windowed: tuple[Bundle, OnnxFile], size: tuple[int, int]
+) -> None:
+    bundle, file = windowed
+    image = np.random.default_rng(sum(size)).uniform(20, 200, (2, 3, *size)).astype(np.float32)
+    expected = TorchEngine(bundle.networks(), 2).look(image).presence
+    found = OnnxEngine(file).look(image).presence
+    assert expected is not None
+    assert found is not None
+    np.testing.assert_allclose(found, expected, atol=1e-4)
+    single = [TorchEngine(bundle.networks(), 2).look(one[None]).presence for one in image]
+    np.testing.assert_allclose(np.concatenate(single), expected, atol=1e-4)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def windowed(gated: Bundle, tmp_path_factory: pytest.TempPathFactory) -> tuple[Bundle, OnnxFile]:
+    path = tmp_path_factory.mktemp("windows") / "m.onnx"
+    form = {"output": "probability", "dynamic": True, "presence": True}
+    return gated, load_onnx(export(Model(gated), path, tile=128, **form).path)
 
 
 def test_the_usual_forms_have_one_output(gated: Bundle) -> None:

@@ -29,7 +29,7 @@ def ships(share: float = 0.001, images: int = 100, empty: int = 77, **more: floa
     )  # fmt: skip
     ship = ClassStats(
         name="ship", pixels=round(total * share), images=images - empty, objects=40,
-        object_pixels=(20.0, more.get("size", 120.0), 900.0),
+        object_pixels=(20.0, more.get("size", 120.0), more.get("largest", 900.0)),
     )  # fmt: skip
     return Fingerprint(
         bands=(BandStats(name="red", mean=1, std=1, minimum=0, maximum=2),),
@@ -47,6 +47,29 @@ def test_mostly_empty_images_are_learnt_from_as_such() -> None:
     assert (plan.loss, plan.smooth) == ("dice+focal", 120.0)
     for key in ("rare", "loss", "gate"):
         assert "77 of 100 images hold no object" in planned.reasons[key]
+
+
+@pytest.mark.parametrize(
+    ("largest", "patch"), [(30**2, 128), (48**2, 192), (60**2, 224), (300**2, 256)]
+)
+def test_tiles_are_as_small_as_counted_objects_allow(largest: float, patch: int) -> None:
+    planned = make_plan(ships(largest=largest), FAST, objects=True)
+    assert planned.plan.patch == patch
+    assert ("nine of ten objects are smaller" in planned.reasons["patch"]) == (patch < 256)
+    assert planned.plan.batch == (16 if patch == 128 else 8)
+
+
+def test_other_images_are_learnt_from_in_large_tiles() -> None:
+    assert make_plan(ships(0.3, empty=0), FAST, objects=True).plan.patch == 256
+    assert make_plan(ships(), FAST).plan.patch == 256  # nothing is counted
+
+
+def test_an_image_that_a_gate_looks_at_is_mapped_in_one_piece() -> None:
+    planned = make_plan(ships(), FAST, objects=True)
+    assert planned.plan.tile == 768
+    assert "windows of 128 pixels" in planned.reasons["tile"]
+    assert make_plan(ships(), FAST, {"gate": 0}, objects=True).plan.tile == 128
+    assert make_plan(ships(), FAST, {"tile": 256}, objects=True).plan.tile == 256
 
 
 @pytest.mark.parametrize("key", ["rare", "empty", "mining", "gate", "loss", "smooth", "alarm"])

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from lab import Lab, outcome, statuses
 from mapwright.errors import SettingError
-from mapwright.experiment.bench import Bench
+from mapwright.experiment.bench import Bench, Measured
 from mapwright.experiment.conduct import StudyTask
 from mapwright.experiment.design import Cell, Configuration
 from mapwright.experiment.forecast import forecast_study
@@ -272,12 +272,12 @@ def test_one_that_always_goes_on_takes_no_place_where_it_has_no_score() -> None:
 
 @pytest.fixture
 def measured(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> Lab:
-    """Steps take longer the smaller the learning rate; a look at the held-out images a second."""
+    """Steps take longer the smaller the learning rate; a look takes half a second, a score one."""
 
-    def speed(bench: Bench, configuration: Configuration, seconds: float) -> Any:
+    def speed(bench: Bench, configuration: Configuration, seconds: float) -> Measured:
         rate = configuration.settings.get("learning_rate", 1e-3)
         plan = Plan(steps=20, validate_every=10, tta="none", learning_rate=rate)
-        return plan, Speed(step=1e-3 / rate, pixel=1e-3), 1000
+        return Measured(plan, Speed(step=1e-3 / rate, pixel=1e-3), look=500, scored=1000)
 
     monkeypatch.setattr(Bench, "speed", speed)
     return lab
@@ -288,7 +288,7 @@ def test_a_forecast_adds_up_what_every_stage_can_take(measured: Lab) -> None:
     found = forecast_study(task)
     assert not (measured.folder / "out").exists(), "nothing is written"
     seconds = {pace.label: pace.seconds for pace in found.paces}
-    assert seconds["base"] == 20 + 2 + 1 + 0.5  # steps, looks, the score, the rest
+    assert seconds["base"] == 20 + 2 * 0.5 + 1 + 0.5  # steps, looks, the score, the rest
     first, last = found.stages
     assert first.trainings == 10 and first.goes_on == 5
     assert first.least == first.most == pytest.approx(2 * sum(seconds.values()), abs=0.1)

@@ -7,6 +7,7 @@ ship.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -162,6 +163,17 @@ def _as_usual(fingerprint: Fingerprint, room: float) -> list[Choice]:
         Choice("smooth", 1.0, "one pixel: most batches show every class"),
         Choice("gate", 0.0, "most images hold objects: whether there is any needs no own answer"),
     ]
+
+
+def object_side(fingerprint: Fingerprint) -> int:
+    """Side in pixels of a square as large as all but the largest tenth of the objects.
+
+    0 where images are not mostly empty.
+    """
+    if not how_empty(fingerprint):
+        return 0
+    most = max(fingerprint.classes[1:], key=lambda entry: entry.objects)
+    return math.ceil(math.sqrt(most.object_pixels[2]))
 
 
 def _usual_size(fingerprint: Fingerprint) -> float:

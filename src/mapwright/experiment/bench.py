@@ -17,7 +17,7 @@ from mapwright.apply import load
 from mapwright.bundle import Bundle, require_bundle
 from mapwright.data.dataset import Dataset
 from mapwright.data.fingerprint import Record, survey
-from mapwright.data.splits import Fold, Splits
+from mapwright.data.splits import Fold, Splits, drawn_by_lot
 from mapwright.data.tiles import SampleCache
 from mapwright.errors import MapwrightError
 from mapwright.evaluation import ancestry_note
@@ -27,6 +27,7 @@ from mapwright.experiment.measure import measures
 from mapwright.experiment.outcome import Outcome, Status
 from mapwright.hardware import describe_environment, detect_hardware
 from mapwright.plan import Plan, PlanWithReasons
+from mapwright.predict.engines import views_of
 from mapwright.predict.model import Model
 from mapwright.story import Story, open_cache
 from mapwright.tally import Tally
@@ -34,6 +35,7 @@ from mapwright.training.fit import Job, Speed
 from mapwright.training.options import Options
 from mapwright.training.state import Rows
 from mapwright.training.tensorboard import Board
+from mapwright.training.timetable import pixels_of
 
 _THRESHOLD = 0.5  # of two classes; tuning one on the images that score would flatter
 _ROOM = 2**26  # pixels held out by a cell; of more, truth and prediction are not kept as pictures
@@ -53,6 +55,30 @@ class Trained:
     outcome: Outcome
     plan: PlanWithReasons | None = None
     tallies: Sequence[Tally] = ()
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What a training of a configuration is reckoned from.
+
+    Args:
+        plan: How it is trained.
+        speed: Of a step, and of a predicted pixel.
+        look: Pixels that a validation looks at.
+        scored: Pixels that are scored at the end.
+    """
+
+    plan: Plan
+    speed: Speed
+    look: int
+    scored: int
+
+    @property
+    def seconds(self) -> float:
+        """Of a training, with its validations and its scores."""
+        looks = math.ceil(self.plan.steps / self.plan.validate_every)
+        pixels = looks * self.look + len(views_of(self.plan.tta)) * self.scored
+        return self.plan.steps * self.speed.step + pixels * self.speed.pixel
 
 
 class Stop(Exception):  # noqa: N818 - the end of a cell is no error
@@ -143,21 +169,22 @@ class Bench:
         )  # fmt: skip
         job.build()
 
-    def speed(self, configuration: Configuration, seconds: float) -> tuple[Plan, Speed, int]:
+    def speed(self, configuration: Configuration, seconds: float) -> Measured:
         """Measure a configuration.
 
         Args:
             configuration: How to train.
             seconds: About how long this may take.
-
-        Returns:
-            Its plan, its speed, and the pixels that a cell predicts at each look.
         """
         whole, fold, _ = self.division(configuration, Cell(configuration.id, 0, 0, 0))
         splits = whole.model_copy(update={"folds": (fold,)})
         story = self._story(configuration.settings, splits, 0, self._work, None)
-        pixels = sum(math.prod(self._records[name].size) for name in fold.val)
-        return story.planned().plan, story.speed(seconds), pixels
+        plan = story.planned().plan
+        look, scored = (
+            pixels_of(self._records, drawn_by_lot(fold.val, most))
+            for most in (plan.validate_on, plan.score_on)
+        )
+        return Measured(plan, story.speed(seconds), look, scored)
 
     def train(
         self, configuration: Configuration, cell: Cell, watch: Callable[[Rows], None]

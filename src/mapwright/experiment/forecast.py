@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from mapwright.experiment.conduct import Opened, StudyTask, open_study
 from mapwright.experiment.design import Cell, Configuration, order_cells
 from mapwright.experiment.screening import all_failed, rung_of
-from mapwright.predict.engines import views_of
 from mapwright.progress import progress_bar
 
 PROBE = 5.0
@@ -119,10 +117,9 @@ def forecast_study(task: StudyTask, probe: float = PROBE) -> Forecast:
 def _pace(opened: Opened, entry: Configuration, probe: float) -> Pace:
     if opened.spec.seconds:
         return Pace(entry.id, entry.label, 0, 0.0, opened.spec.seconds)
-    plan, speed, pixels = opened.bench.speed(entry, probe)
-    looks = math.ceil(plan.steps / plan.validate_every) + len(views_of(plan.tta))
-    seconds = plan.steps * speed.step + looks * pixels * speed.pixel + _APART
-    return Pace(entry.id, entry.label, plan.steps, round(speed.step, 4), round(seconds, 2))
+    measured = opened.bench.speed(entry, probe)
+    steps, step = measured.plan.steps, round(measured.speed.step, 4)
+    return Pace(entry.id, entry.label, steps, step, round(measured.seconds + _APART, 2))
 
 
 def _left(opened: Opened) -> list[Cell]:

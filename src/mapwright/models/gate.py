@@ -1,4 +1,8 @@
-"""Is there any object in a tile? Said by the same network, from what it sees of the whole tile."""
+"""Is there any object in a tile? Said by the same network, from what it sees of the whole tile.
+
+A tile that is larger than those learnt from is looked at in windows of their size, half a window
+apart, and what the surest of them says counts. So maps of whole images need no small tiles.
+"""
 
 from __future__ import annotations
 
@@ -13,30 +17,81 @@ _WITHOUT_PYRAMID = (smp.DPT,)  # its encoder gives tokens, not maps of falling s
 
 
 class Gate(nn.Module):
-    """Mean and maximum over a tile, weighed: one for what is usual, one for what is small.
+    """Mean and maximum over a window, weighed: one for what is usual, one for what is small.
 
     Args:
         channels: Number of features F.
+        side: Side of a window, that of the tiles learnt from, in pixels.
 
     Shape:
         (N, F, h, w) features -> (N,) float logits that a tile holds an object.
     """
 
-    def __init__(self, channels: int) -> None:
+    def __init__(self, channels: int, side: int) -> None:
         super().__init__()
+        self.side = side
         self.head = nn.Linear(2 * channels, 1)
 
-    def forward(self, features: Tensor) -> Tensor:
-        """Logits of a batch."""
-        pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
-        presence: Tensor = self.head(pooled)[:, 0]
+    def forward(self, features: Tensor, height: int) -> Tensor:
+        """Logits of a batch.
+
+        Args:
+            features: (N, F, h, w) of tiles.
+            height: Rows of the tiles, in pixels, of which features have h.
+        """
+        cells = max(1, round(self.side * int(features.shape[-2]) / int(height)))
+        pooled = torch.cat([_mean(features, cells), _highest(features, cells)], dim=1)
+        presence: Tensor = self.head(pooled.movedim(1, -1)).amax(dim=(1, 2, 3))
         return presence
 
 
-def gate_for(network: nn.Module) -> Gate:
-    """A gate that fits a network: over its deepest features, or over its logits without any."""
+def _mean(features: Tensor, cells: int) -> Tensor:
+    """(N, F, h, w) -> (N, F, r, c) mean over the part of each window that lies inside."""
+    pool = nn.AvgPool2d(cells, _apart(cells))
+    there = torch.ones_like(features[:, :1])
+    mean: Tensor = pool(_whole(features, cells, 0.0)) / pool(_whole(there, cells, 0.0))
+    return mean
+
+
+def _highest(features: Tensor, cells: int) -> Tensor:
+    """(N, F, h, w) -> (N, F, r, c) highest in each window."""
+    pool = nn.MaxPool2d(cells, _apart(cells))
+    highest: Tensor = pool(_whole(features, cells, -torch.inf))
+    return highest
+
+
+def _apart(cells: int) -> int:
+    return max(1, cells // 2)
+
+
+def _whole(features: Tensor, cells: int, value: float) -> Tensor:
+    """Features padded at the bottom and on the right until windows cover all of them.
+
+    A fixed padding and a cut: a graph for tiles of any size knows no amount beforehand.
+    """
+    most = cells + _apart(cells) - 2
+    rows, cols = (_covered(length, cells) for length in features.shape[-2:])
+    return nn.functional.pad(features, (0, most, 0, most), value=value)[..., :rows, :cols]
+
+
+def _covered(length: int, cells: int) -> int:
+    """The longer of a length and a window, and what the last window may reach over it.
+
+    Without `max`, which a trace would take for a constant.
+    """
+    lacking = cells - length
+    return length + (lacking + abs(lacking)) // 2 + _apart(cells) - 1
+
+
+def gate_for(network: nn.Module, side: int) -> Gate:
+    """A gate that fits a network: over its deepest features, or over its logits without any.
+
+    Args:
+        network: The network.
+        side: Side of the tiles that it learns from, in pixels.
+    """
     encoder = encoder_of(network)
-    return Gate(encoder.out_channels[-1] if encoder is not None else 1)  # type: ignore[index,arg-type]
+    return Gate(encoder.out_channels[-1] if encoder is not None else 1, side)  # type: ignore[index,arg-type]
 
 
 def encoder_of(network: nn.Module) -> nn.Module | None:

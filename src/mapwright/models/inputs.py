@@ -137,7 +137,10 @@ class SegmentationModel(nn.Module):
             return self.parted(self.network(x)[..., :height, :width])
         with deepest_features(self.network) as found:
             seen = self.parted(self.network(x)[..., :height, :width])
-        presence: Tensor = self.gate(found[0] if found else object_odds(seen.logits))
+        if found:
+            presence: Tensor = self.gate(found[0], x.shape[-2])
+        else:
+            presence = self.gate(object_odds(seen.logits), height)
         return seen._replace(presence=presence)
 
     def parted(self, channels: Tensor) -> Look:

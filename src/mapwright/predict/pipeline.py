@@ -18,6 +18,8 @@ from mapwright.types import ClassIndex, Image, Probabilities, Window
 Read = Callable[[Window], Image]
 """Gives (C, h, w) float32 of a window, NaN where invalid or outside."""
 
+_PIXELS = 4 * 256**2  # that a network sees at a time
+
 
 @dataclass(frozen=True)
 class Tiling:
@@ -26,12 +28,17 @@ class Tiling:
     Args:
         tile: Side of the square tiles, in pixels.
         overlap: Smallest share by which neighbours overlap.
-        batch: Tiles at a time.
+        batch: Tiles at a time; None = as many as have about the pixels of four of 256 x 256.
     """
 
     tile: int
     overlap: float = 0.5
-    batch: int = 4
+    batch: int | None = None
+
+    @property
+    def at_once(self) -> int:
+        """Tiles at a time."""
+        return self.batch or max(1, _PIXELS // self.tile**2)
 
 
 def predict_rows(
@@ -59,8 +66,8 @@ def predict_rows(
     windows = plan_windows(*size, tiling.tile, tiling.overlap)
 
     def tiles() -> Iterator[tuple[Window, Probabilities]]:
-        for start in range(0, len(windows), tiling.batch):
-            group = windows[start : start + tiling.batch]
+        for start in range(0, len(windows), tiling.at_once):
+            group = windows[start : start + tiling.at_once]
             seen = engine.look(np.stack([read(window) for window in group]))
             if presence is not None:
                 presence.note(seen.presence)

@@ -192,7 +192,7 @@ def _objects(facts: Facts) -> str:
     return (
         f"Objects are {facts.bundle.decision.object_words}. Why: {decision.reason}. Presence is "
         + (
-            "what the network's gate says of the tile where it is surest."
+            "what the network's gate says of the window where it is surest."
             if facts.bundle.plan.gate
             else "the mean of the 30 highest probabilities of an image."
         )
