@@ -147,6 +147,11 @@ class PlanWithReasons:
         reasons = dict(self.reasons) | dict.fromkeys(update, reason)
         return replace(self, plan=self.plan.model_copy(update=dict(update)), reasons=reasons)
 
+    def put(self, key: str, value: Any, reason: str) -> PlanWithReasons:
+        """The same plan with another value."""
+        reasons = dict(self.reasons) | {key: reason}
+        return replace(self, plan=self.plan.model_copy(update={key: value}), reasons=reasons)
+
     def to_toml(self) -> str:
         """The plan as TOML, each value with its reason as a comment."""
         document = tomlkit.document()

@@ -8,10 +8,10 @@ from dataclasses import replace
 from statistics import median_low
 from typing import Any
 
-from mapwright.data.augmentation import Augmentation
 from mapwright.data.fingerprint import BandStats, Fingerprint
 from mapwright.data.optimizers import learning_choices
 from mapwright.data.sampling import border_choice, choices, object_side, require_listed
+from mapwright.data.variation import epochs_of, variation
 from mapwright.errors import SettingError
 from mapwright.hardware import Hardware
 from mapwright.plan import BATCH, FEWEST, LARGEST_PATCH, OWN, STRIDE, Plan, PlanWithReasons
@@ -22,10 +22,11 @@ LOOK = 200
 """Images that a validation looks at, at most."""
 _FEW_IMAGES = 60  # up to so many, one split is a lottery and test-time views are cheap
 _COLOURS = 3  # bands; more are a spectrum
-_FAINT = {"brightness": 0.05, "contrast": 0.05, "tint": 0.02, "noise": 0.03, "blur": 0.0}
-"""How spectra are varied: about as much as air and sensor do."""
 _SMALLEST, _AROUND = 128, 4  # pixels of a tile for small objects, and how many of their sides
-_WIDEST = 768  # pixels of a tile that maps are made from: 2 GiB for the usual network
+_WIDE, _WIDEST = 512, 768  # pixels of a tile that maps are made from, and of one whole image
+_OVERLAP = 0.25  # of such tiles
+_NEARBY = ("unet", "unetplusplus", "linknet", "fpn")  # without a mean over the whole tile,
+_CONVOLVING = ("resnet", "resnext", "vgg", "densenet", "mobilenet_v2")  # and so are these
 _BRANCH = 32  # channels of the branch that sees single pixels
 _MEMORY_SHARE = 0.7  # of the memory that training may plan with
 
@@ -132,7 +133,8 @@ def _network(rules: _Rules) -> None:
 
 
 def _tiles(rules: _Rules) -> None:
-    smallest, gsd = _short_side(rules.fingerprint), rules.fingerprint.gsd
+    sides = map(min, rules.fingerprint.heights, rules.fingerprint.widths)
+    smallest, gsd = int(median_low(sides)), rules.fingerprint.gsd
     side = _in_strides(smallest, LARGEST_PATCH)
     reason = (
         f"the shorter side of the middle image is {smallest} pixels, rounded to a multiple of "
@@ -158,9 +160,9 @@ def _tiles(rules: _Rules) -> None:
     )
 
 
-def _short_side(fingerprint: Fingerprint) -> int:
-    """Shorter side of the middle image, in pixels."""
-    return int(median_low(map(min, fingerprint.heights, fingerprint.widths)))
+def _middle(fingerprint: Fingerprint) -> tuple[int, int]:
+    """Middle height and middle width of the images, in pixels."""
+    return int(median_low(fingerprint.heights)), int(median_low(fingerprint.widths))
 
 
 def _in_strides(length: int, most: int) -> int:
@@ -176,7 +178,7 @@ def _schedule(rules: _Rules) -> None:
     rules.put(
         "steps",
         steps,
-        f"{rules.values['batch'] * area * steps / rules.fingerprint.pixels:.3g} epochs; an epoch "
+        f"{epochs_of(rules.fingerprint, {**rules.values, 'steps': steps}):.3g} epochs; an epoch "
         f"is as many pixels as the images have. {_SEEN} are wanted, in {FEWEST} to {_MOST} steps; "
         "a budget sets them by the clock",
     )
@@ -226,20 +228,10 @@ def _long_tail(band: BandStats) -> bool:
 
 
 def _augmentation(rules: _Rules) -> None:
-    spectral = len(rules.fingerprint.bands) > _COLOURS
     by_hand = rules.values.get("augmentation", {})
-    usual = _FAINT if spectral else {}
-    rules.values["augmentation"] = Augmentation.parse({**usual, **by_hand}, "augmentation").plain()
-    rules.reasons.setdefault(
-        "augmentation",
-        "seen from above, every direction is alike: all flips and turns; zoom differs; "
-        + (
-            "of many bands the values themselves tell, so brightness and tint differ little"
-            if spectral
-            else "brightness, contrast and tint differ between takes"
-        )
-        + "; strengths are in units of each band's deviation",
-    )
+    how, reason = variation(rules.fingerprint, rules.values, by_hand)
+    rules.values["augmentation"] = how.plain()
+    rules.reasons.setdefault("augmentation", reason)
 
 
 def _arithmetic(rules: _Rules) -> None:
@@ -254,15 +246,18 @@ def _arithmetic(rules: _Rules) -> None:
 
 def _maps(rules: _Rules) -> None:
     patch = rules.values["patch"]
-    if rules.values["gate"]:
-        side = max(patch, _in_strides(_short_side(rules.fingerprint), _WIDEST))
-        reason = (
-            f"the shorter side of the middle image, at most {_WIDEST}: a whole image takes a third "
-            "of the time of small tiles that overlap, and the gate looks through windows of "
-            f"{patch} pixels whatever the tile"
+    if _sees_nearby(rules.values):
+        height, width = _middle(rules.fingerprint)
+        whole = math.ceil(max(height, width) / STRIDE) * STRIDE
+        rules.put(
+            "tile",
+            max(patch, whole if whole <= _WIDEST else _WIDE),
+            f"the middle image, {height} x {width} pixels, whole where that is at most {_WIDEST}, "
+            f"else {_WIDE}: what this network says of a place does not depend on the size of the "
+            "tile, and large tiles overlap less",
         )
-        rules.put("tile", side, reason)
-    rules.put("tile", patch, "maps are made from tiles of the size learnt from")
+        rules.put("overlap", _OVERLAP, "of so large tiles; a half takes twice the time for nothing")
+    rules.put("tile", patch, "this network sees the whole tile, so as large as those learnt from")
     rules.put("overlap", 0.5, "every pixel lies near the middle of some tile: no seams")
     few = rules.fingerprint.images <= _FEW_IMAGES
     rules.put(
@@ -272,6 +267,12 @@ def _maps(rules: _Rules) -> None:
         if few
         else f"{rules.fingerprint.images} images: more views would cost more than they give",
     )
+
+
+def _sees_nearby(values: Mapping[str, Any]) -> bool:
+    """Whether what a network says of a place is known not to depend on the size of the tile."""
+    architecture, encoder = str(values["architecture"]), str(values["encoder"])
+    return not values["build"] and architecture in _NEARBY and encoder.startswith(_CONVOLVING)
 
 
 def _fit_memory(

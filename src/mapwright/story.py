@@ -12,10 +12,12 @@ import psutil
 from mapwright.apply import MODEL_NAME
 from mapwright.bundle import Bundle, save_bundle
 from mapwright.card import Decision
+from mapwright.data.augmentation import Augmentation
 from mapwright.data.dataset import Dataset
 from mapwright.data.fingerprint import Record
 from mapwright.data.splits import Fold, Splits
 from mapwright.data.tiles import SampleCache
+from mapwright.data.variation import variation
 from mapwright.data.write_spec import to_toml
 from mapwright.evaluation import ancestry_note, tally
 from mapwright.hardware import describe_environment, detect_hardware
@@ -207,7 +209,11 @@ class Story:
             counted=self._dataset.spec.counted,
             tuned=self._is_tuned(held),
         )
-        return Timetable(self._options, self._records, cost)
+        return Timetable(self._options, self._records, cost, self._vary)
+
+    def _vary(self, plan: Plan) -> tuple[Augmentation, str]:
+        given = (self._options.settings or {}).get("augmentation", {})
+        return variation(self.fingerprint, plan.plain(), given)
 
     def _write_plan(self) -> None:
         write_text(self._folder / "plan.toml", self._planned.to_toml())

@@ -1,9 +1,12 @@
+import math
 import tomllib
 
 import pytest
 
+from mapwright.data.augmentation import Augmentation
 from mapwright.data.fingerprint import BandStats, ClassStats, Fingerprint
 from mapwright.data.settings import parse_settings
+from mapwright.data.variation import FEW
 from mapwright.errors import SettingError
 from mapwright.hardware import Hardware, detect_hardware
 from mapwright.plan import Plan
@@ -24,8 +27,37 @@ def fingerprint(side: int = 256, **more) -> Fingerprint:
 @pytest.mark.parametrize(("side", "patch"), [(256, 256), (255, 224), (1000, 256), (20, 32)])
 def test_the_patch_follows_the_smallest_image(side: int, patch: int) -> None:
     planned = make_plan(fingerprint(side), FAST)
-    assert planned.plan.patch == planned.plan.tile == patch
+    assert planned.plan.patch == patch
     assert str(side if side < 700 else 700) in planned.reasons["patch"]
+
+
+@pytest.mark.parametrize(
+    ("size", "tile"),
+    [
+        ((256, 256), 256),
+        ((768, 768), 768),  # one whole image
+        ((600, 500), 608),  # as well, rounded up
+        ((850, 300), 512),
+        ((10980, 10980), 512),
+        ((20, 20), 32),
+    ],
+)
+def test_maps_are_made_from_whole_images_or_large_tiles(size: tuple[int, int], tile: int) -> None:
+    images = fingerprint().model_copy(update={"heights": size[:1], "widths": size[1:]})
+    planned = make_plan(images, FAST)
+    assert (planned.plan.tile, planned.plan.overlap) == (tile, 0.25)
+    assert make_plan(images, FAST, {"tile": 96}).plan.tile == 96
+
+
+@pytest.mark.parametrize(
+    "network",
+    [{"architecture": "pspnet"}, {"encoder": "mit_b0"}, {"encoder": "efficientnet-b0"},
+     {"build": "package:function"}],
+)  # fmt: skip
+def test_a_network_that_sees_the_whole_tile_gets_tiles_as_learnt_from(network: dict) -> None:
+    plan = make_plan(fingerprint(900), FAST, network).plan
+    assert plan.tile == plan.patch == 256
+    assert plan.overlap == 0.5
 
 
 def test_precision_follows_the_machine() -> None:
@@ -35,7 +67,7 @@ def test_precision_follows_the_machine() -> None:
 
 def test_a_value_set_by_hand_wins_and_the_rest_follows() -> None:
     planned = make_plan(fingerprint(), FAST, {"patch": 64, "augmentation": {"zoom": 1.0}})
-    assert (planned.plan.patch, planned.plan.tile) == (64, 64)
+    assert (planned.plan.patch, planned.plan.batch) == (64, 32)
     assert planned.plan.augmentation.zoom == 1
     assert planned.reasons["patch"] == "set by hand"
 
@@ -143,6 +175,21 @@ def test_spectra_are_varied_little() -> None:
     assert (faint.rotate, faint.reflect) == (strong.rotate, strong.reflect)
     stored = make_plan(four, FAST, {"augmentation": strong.plain()})  # a plan that is read again
     assert stored.plan.augmentation == strong
+
+
+def test_few_epochs_are_not_worth_varying() -> None:
+    seen = fingerprint().pixels
+    enough = math.ceil(FEW * seen / (8 * 256**2))
+    short = make_plan(fingerprint(), FAST, {"steps": enough - 1})
+    assert short.plan.augmentation.context == 1
+    assert not short.plan.augmentation.reflect
+    assert f"fewer than {FEW}" in short.reasons["augmentation"]
+    usual = make_plan(fingerprint(), FAST, {"steps": enough}).plan.augmentation
+    assert usual == Augmentation()
+    by_hand = {"steps": 1, "augmentation": {"reflect": True}}
+    assert make_plan(fingerprint(), FAST, by_hand).plan.augmentation.reflect
+    assert make_plan(fingerprint(), FAST, by_hand).plan.augmentation.brightness == 0
+    assert make_plan(fingerprint(), FAST, {"steps": 1, "gate": 0.2}).plan.augmentation.reflect
 
 
 def test_every_value_has_its_reason() -> None:

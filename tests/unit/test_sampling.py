@@ -64,14 +64,6 @@ def test_other_images_are_learnt_from_in_large_tiles() -> None:
     assert make_plan(ships(), FAST).plan.patch == 256  # nothing is counted
 
 
-def test_an_image_that_a_gate_looks_at_is_mapped_in_one_piece() -> None:
-    planned = make_plan(ships(), FAST, objects=True)
-    assert planned.plan.tile == 768
-    assert "windows of 128 pixels" in planned.reasons["tile"]
-    assert make_plan(ships(), FAST, {"gate": 0}, objects=True).plan.tile == 128
-    assert make_plan(ships(), FAST, {"tile": 256}, objects=True).plan.tile == 256
-
-
 @pytest.mark.parametrize("key", ["rare", "empty", "mining", "gate", "loss", "smooth", "alarm"])
 def test_each_setting_has_its_reason_either_way(key: str) -> None:
     assert make_plan(ships(), FAST).reasons[key]

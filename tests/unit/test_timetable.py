@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mapwright.data.augmentation import Augmentation
 from mapwright.data.splits import Fold, drawn_by_lot
 from mapwright.metrics.kept import ROOM
 from mapwright.plan import Plan, PlanWithReasons
@@ -38,6 +39,11 @@ def watch(monkeypatch: pytest.MonkeyPatch) -> Iterator[Watch]:
         yield watch
 
 
+def vary(plan: Plan) -> tuple[Augmentation, str]:
+    """As many steps, so much brightness."""
+    return Augmentation(brightness=plan.steps), f"{plan.steps} steps"
+
+
 class Training:
     """A training that only takes its time."""
 
@@ -59,7 +65,7 @@ class Training:
             for n in own
         }
         self.options = Options(budget=budget, began=watch.now, **options)
-        self.table = Timetable(self.options, records, cost)
+        self.table = Timetable(self.options, records, cost, vary)
         self.watch, self.cost, self.end = watch, cost, watch.now + budget
         by_hand = {"tta": tta, **(self.options.settings or {})}
         self.planned = PlanWithReasons(Plan(**by_hand), dict.fromkeys(by_hand, "set by hand"))
@@ -98,23 +104,23 @@ class Training:
 
 
 def test_without_a_budget_the_clock_sets_nothing(watch: Watch) -> None:
-    table = Timetable(Options(), {}, FREE)
+    table = Timetable(Options(), {}, FREE, vary)
     assert table.end == float("inf")
     assert not table.sets(0, Plan())
 
 
 def test_steps_that_are_known_already_stand(watch: Watch) -> None:
-    table = Timetable(Options(budget=60, began=watch.now), {}, FREE)
+    table = Timetable(Options(budget=60, began=watch.now), {}, FREE, vary)
     assert table.sets(0, Plan())
     assert not table.sets(0, Plan(fold_steps=(5,)))
     assert table.sets(1, Plan(fold_steps=(5,)))
-    by_hand = Timetable(Options(budget=60, began=watch.now, settings={"steps": 9}), {}, FREE)
+    by_hand = Timetable(Options(budget=60, began=watch.now, settings={"steps": 9}), {}, FREE, vary)
     assert not by_hand.sets(0, Plan(steps=9))
     assert by_hand.end == watch.now + 60
 
 
 def test_a_budget_without_a_beginning_begins_now(watch: Watch) -> None:
-    assert Timetable(Options(budget=60), {}, FREE).end == watch.now + 60
+    assert Timetable(Options(budget=60), {}, FREE, vary).end == watch.now + 60
 
 
 def test_speed_is_measured_once_and_corrected_by_each_fold(watch: Watch) -> None:
@@ -237,3 +243,16 @@ def test_what_waits_for_a_threshold_is_reckoned_while_there_is_room_for_it() -> 
     assert scoring_cost(2, counted=None, tuned=False).keeping(10**6) == 0
     waiting = scoring_cost(2, counted=None, tuned=True)
     assert 0 < waiting.keeping(10**6) < waiting.keeping(ROOM) == waiting.keeping(10 * ROOM) < 5
+
+
+def test_tiles_are_varied_as_suits_the_steps_that_the_clock_gives(watch: Watch) -> None:
+    training = Training(watch, 600)
+    training.fit(0)
+    steps = training.planned.plan.steps
+    assert training.planned.plan.augmentation.brightness == steps
+    assert training.planned.reasons["augmentation"] == f"{steps} steps"
+    training.fit(1)
+    assert training.planned.plan.augmentation.brightness == steps  # settled by the first fold
+    by_hand = Training(watch, 600, settings={"augmentation": {"zoom": 1.0}})
+    by_hand.fit(0)
+    assert by_hand.planned.reasons["augmentation"] == "set by hand"

@@ -26,6 +26,7 @@ from mapwright.models.weights import StartingWeights
 from mapwright.plan import Plan
 from mapwright.predict.pipeline import Tiling, decide, predict_samples, predict_whole
 from mapwright.predict.torch_engine import TorchEngine
+from mapwright.predict.windows import pixels_seen
 from mapwright.progress import progress_bar
 from mapwright.training.ahead import reading_threads
 from mapwright.training.loop import Record, fit
@@ -253,9 +254,9 @@ def measure(job: Job, seconds: float) -> Speed:
         deadline=watch.began + seconds * 0.8,
         threads=reading_threads(job.hardware),
     )
-    side = 4 * plan.tile  # a part of a large scene tells as much
-    height, width = (min(length, side) for length in job.dataset.size(job.train[0]))
-    image = job.cache.read(job.train[0], Window(0, 0, height, width)).image
+    height, width = job.dataset.size(job.train[0])
+    part = Window(0, 0, min(height, plan.tile), min(width, plan.tile))  # one tile tells as much
+    image = job.cache.read(job.train[0], part).image
     engine = TorchEngine([model], len(job.dataset.spec.classes), device=job.hardware.device)
     tiling = Tiling(plan.tile, plan.overlap)
     predict_whole(engine, image, tiling)
@@ -263,4 +264,6 @@ def measure(job: Job, seconds: float) -> Speed:
     while times < 1 or (time.monotonic() - began < seconds * 0.1 and times < 8):
         predict_whole(engine, image, tiling)
         times += 1
-    return Speed(watch.step, (time.monotonic() - began) / (times * image[0].size))
+    tiles = pixels_seen(height, width, plan.tile, plan.overlap) / plan.tile**2
+    each = (time.monotonic() - began) / times
+    return Speed(watch.step, each * tiles / (height * width))

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
+from mapwright.data.augmentation import Augmentation
 from mapwright.data.fingerprint import Record
 from mapwright.data.splits import Fold, drawn_by_lot
 from mapwright.plan import Plan, PlanWithReasons
@@ -31,13 +32,20 @@ class Timetable:
         options: The budget, what is set by hand, and what comes after training.
         records: The images, with their sizes.
         cost: What scoring takes beside predicting.
+        vary: How tiles are varied in a training by a plan, and why so.
     """
 
-    def __init__(self, options: Options, records: Mapping[str, Record], cost: ScoringCost) -> None:
+    def __init__(
+        self,
+        options: Options,
+        records: Mapping[str, Record],
+        cost: ScoringCost,
+        vary: Callable[[Plan], tuple[Augmentation, str]],
+    ) -> None:
         began = options.began if options.began is not None else time.monotonic()
         self._clock = Clock(began, options.budget) if options.budget is not None else None
         self._by_hand = frozenset(options.settings or {})
-        self._options, self._records, self._cost = options, records, cost
+        self._options, self._records, self._cost, self._vary = options, records, cost, vary
         self._speed: Speed | None = None
 
     @property
@@ -94,7 +102,8 @@ class Timetable:
         if number == 0:
             chosen = {"steps", *_LOOKS} - set(settled)
             update |= {key: getattr(share, key) for key in chosen}
-        return planned.timed(update, self._clock.seconds, speed.step), share.deadline
+        timed = planned.timed(update, self._clock.seconds, speed.step)
+        return self._varied(timed) if number == 0 else timed, share.deadline
 
     def refine(self, fitted: Fitted, seconds: float, looked_at: int) -> None:
         """Correct the speed by a fold: what was measured in earnest beats the probe.
@@ -108,6 +117,13 @@ class Timetable:
             learnt = seconds - looked_at * len(fitted.rows) * self._speed.pixel
             step = max(learnt / fitted.step, self._speed.step / 4)
             self._speed = replace(self._speed, step=step)
+
+    def _varied(self, timed: PlanWithReasons) -> PlanWithReasons:
+        """The plan with tiles that are varied as suits the number of its steps."""
+        how, reason = self._vary(timed.plan)
+        if "augmentation" in self._by_hand:
+            reason = timed.reasons["augmentation"]
+        return timed.put("augmentation", how, reason)
 
     @property
     def _for_probe(self) -> float:
