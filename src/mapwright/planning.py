@@ -253,8 +253,8 @@ def _maps(rules: _Rules) -> None:
             "tile",
             max(patch, whole if whole <= _WIDEST else _WIDE),
             f"the middle image, {height} x {width} pixels, whole where that is at most {_WIDEST}, "
-            f"else {_WIDE}: what this network says of a place does not depend on the size of the "
-            "tile, and large tiles overlap less",
+            f"else {_WIDE}: this network sees what is near, whatever the size of the tile, and "
+            "large tiles have fewer edges",
         )
         rules.put("overlap", _OVERLAP, "of so large tiles; a half takes twice the time for nothing")
     rules.put("tile", patch, "this network sees the whole tile, so as large as those learnt from")

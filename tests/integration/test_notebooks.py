@@ -176,7 +176,7 @@ def test_the_roofs_notebook_goes_from_a_baseline_to_maps(
     assert any("image/png" in output.get("data", {}) for output in outputs(notebook, "figure"))
     final = text(notebook, "final")
     assert "its score here flatters" in final
-    assert re.search(r"with augmentation: IoU of roofs 0\.\d{3}", final)
+    assert re.search(r"with all augmentation: IoU of roofs 0\.\d{3}", final)
     assert text(notebook, "tta").count("test-time augmentation") == 2
     assert "2 maps in" in text(notebook, "predict")
     (results,) = (folder / "temporary").glob("mapwright-roofs-*")
