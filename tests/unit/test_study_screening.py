@@ -88,6 +88,7 @@ def test_all_are_trained_a_little_and_the_best_go_on_with_the_base(lab: Lab) -> 
     assert len(rest) == 3 * 4, "the other fold, and three of the other seed"
     assert set(dropped(results)) == {"learning_rate=1e-05", "learning_rate=0.003"}
     assert "surely worse" in dropped(results)["learning_rate=1e-05"]
+    assert "surely worse than the best, and given up: learning_rate=1e-05" in results["findings"]
     why = dropped(results)["learning_rate=0.003"]
     assert why.startswith("place 3 of 5, 0.050 accuracy behind learning_rate=0.01; 3 go on.")
     assert "not shown" in why

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.special import stdtrit
 
 from mapwright.experiment.design import Cell
+from mapwright.metrics.ranking import SURELY_WORSE
 from mapwright.types import Counts
 
 
@@ -68,7 +69,7 @@ def surely_worse(
             if _is_sure(lead, held_out, level / (len(scores) - 1)):
                 found[name] = (
                     f"{lead.mean():.3f} below {names[best]} over {len(turns)} trainings, "
-                    f"at a risk of {level:.0%} surely worse"
+                    f"at a risk of {level:.0%} {SURELY_WORSE}"
                 )
         return found
 

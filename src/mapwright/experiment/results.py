@@ -18,6 +18,7 @@ from mapwright.experiment.measure import measure_named, measures
 from mapwright.experiment.outcome import Outcome
 from mapwright.experiment.store import Dropped
 from mapwright.io.files import write_csv, write_json
+from mapwright.metrics.ranking import SURELY_WORSE
 from mapwright.metrics.undefined import without_nan
 from mapwright.types import Counts
 
@@ -93,7 +94,7 @@ def results_of(account: Account, compare: Compare | None = None) -> dict[str, An
     if compare:
         comparisons, findings = compare(plain)
         plain["comparisons"] = comparisons
-        plain["findings"] = [*findings, *plain["findings"]]
+        plain["findings"] = [*findings, *_worse(account), *plain["findings"]]
     clean: dict[str, Any] = without_nan(plain)
     return clean
 
@@ -204,6 +205,13 @@ def _notes(account: Account) -> list[str]:
         if (o := account.outcomes.get(c.id)) and o.note
     ]
     return [f"{label}: {note}" for label, note in dict(reversed(found)).items()]
+
+
+def _worse(account: Account) -> list[str]:
+    """Which configurations were given up for their scores, and not to save time."""
+    given_up = {name for name, dropped in account.dropped.items() if SURELY_WORSE in dropped.why}
+    labels = [entry.label for entry in account.configurations if entry.id in given_up]
+    return [f"{SURELY_WORSE} than the best, and given up: {', '.join(labels)}"] if labels else []
 
 
 def _cut(account: Account) -> list[str]:

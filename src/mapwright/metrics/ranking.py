@@ -24,6 +24,9 @@ from mapwright.metrics.trials import Trials, Values
 from mapwright.metrics.undefined import with_nan, without_nan
 from mapwright.metrics.verdicts import LEVEL
 
+SURELY_WORSE = "surely worse"
+"""What is said of a configuration that is given up for its scores, and of no other."""
+
 
 @dataclass(frozen=True)
 class Place:
@@ -85,7 +88,7 @@ class Ranking:
             gap = f"{place.difference:+.3f} {self.measure} against {self.best}, "
             return (
                 f"{name}: {'' if np.isnan(place.difference) else gap}"
-                f"surely worse than the best (p = {place.p:.2g} against {place.against})"
+                f"{SURELY_WORSE} than the best (p = {place.p:.2g} against {place.against})"
             )
         if np.isnan(place.behind):
             return f"{name}: not detectably worse than the best, too little was scored to say more"
