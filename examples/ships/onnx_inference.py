@@ -1,6 +1,6 @@
 """Find ships with an exported model and ONNX Runtime: no torch, no Mapwright.
 
-    mapwright export RUN -o ships.onnx --output probability --objects --tile 256
+    mapwright export RUN -o ships.onnx --output probability --objects --tile 768
     python onnx_inference.py ships.onnx test_v2/ -o out --pictures
 
 Writes out/submission.csv, a row `ImageId,EncodedPixels` for each ship and an empty one for each
