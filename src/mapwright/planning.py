@@ -24,7 +24,6 @@ _FEW_IMAGES = 60  # up to so many, one split is a lottery and test-time views ar
 _COLOURS = 3  # bands; more are a spectrum
 _SMALLEST, _AROUND = 128, 4  # pixels of a tile for small objects, and how many of their sides
 _WIDE, _WIDEST = 512, 768  # pixels of a tile that maps are made from, and of one whole image
-_OVERLAP = 0.25  # of such tiles
 _NEARBY = ("unet", "unetplusplus", "linknet", "fpn")  # without a mean over the whole tile,
 _CONVOLVING = ("resnet", "resnext", "vgg", "densenet", "mobilenet_v2")  # and so are these
 _BRANCH = 32  # channels of the branch that sees single pixels
@@ -256,8 +255,9 @@ def _maps(rules: _Rules) -> None:
             f"else {_WIDE}: this network sees what is near, whatever the size of the tile, and "
             "large tiles have fewer edges",
         )
-        rules.put("overlap", _OVERLAP, "of so large tiles; a half takes twice the time for nothing")
     rules.put("tile", patch, "this network sees the whole tile, so as large as those learnt from")
+    if _sees_nearby(rules.values) and rules.values["tile"] >= _WIDE:
+        rules.put("overlap", 0.25, "of so large tiles; a half takes twice the time for nothing")
     rules.put("overlap", 0.5, "every pixel lies near the middle of some tile: no seams")
     few = rules.fingerprint.images <= _FEW_IMAGES
     rules.put(
