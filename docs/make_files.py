@@ -95,7 +95,7 @@ def table(kind: type[Config]) -> str:
     for key, field in kind.model_fields.items():
         usual = None if field.is_required() else field.get_default(call_default_factory=True)
         default = "required" if field.is_required() else shown(usual)
-        default = "planned" if kind is Plan else default
+        default = "planned" if kind in (Plan, Augmentation) else default
         cells = (f"`{key}`", takes(field.annotation), default, told[key])
         rows.append("| " + " | ".join(cell.replace("|", "\\|") for cell in cells) + " |")
     return "\n".join(rows)

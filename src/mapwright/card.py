@@ -269,6 +269,11 @@ class Card(ABC):
         """Side of the square tiles that maps are made from, in pixels."""
         return self.plan.tile
 
+    @property
+    def smallest_tile(self) -> int:
+        """Side of the smallest tiles that maps of small images are made from, in pixels."""
+        return min(self.plan.patch, self.plan.tile)
+
     def views(self, asked: Tta | None) -> Tta:
         """The test-time augmentation to use: what is asked for, else as planned.
 

@@ -119,6 +119,11 @@ class OnnxFile(Card):
         return self.plan.tile if self.form.dynamic else self.form.tile
 
     @property
+    def smallest_tile(self) -> int:
+        """See `Card`; most graphs take tiles of one size."""
+        return super().smallest_tile if self.form.dynamic else self.form.tile
+
+    @property
     def caveat(self) -> str:
         """What a reader of scores or maps must know of this file."""
         mask = "an exported mask: where tiles overlap, they vote with one class for each pixel"

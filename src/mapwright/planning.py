@@ -80,7 +80,7 @@ def make_plan(
     if objects == (plan.tune_for == "mean_iou"):
         raise _wrong_aim(plan.tune_for, objects)
     require_listed(plan.border, fingerprint)
-    return _fit_memory(PlanWithReasons(plan, rules.reasons), hardware, given, memory)
+    return _fit_memory(PlanWithReasons(plan, rules.reasons), fingerprint, hardware, given, memory)
 
 
 def _wrong_aim(tune_for: str, objects: bool) -> SettingError:
@@ -143,7 +143,7 @@ def _tiles(rules: _Rules) -> None:
     if large and (close := max(_SMALLEST, _in_strides(_AROUND * large, LARGEST_PATCH))) < side:
         side = close
         reason = (
-            f"nine of ten objects are smaller than {large} x {large} pixels and most images hold "
+            f"nine of ten objects have fewer pixels than {large} x {large} and most images hold "
             f"none: tiles of about {_AROUND} times that side show one with what is around it, and "
             "more of them are learnt from in the same time"
         )
@@ -157,11 +157,6 @@ def _tiles(rules: _Rules) -> None:
         f"batch normalisation needs at least {BATCH} tiles for a stable mean; "
         f"smaller tiles come in more",
     )
-
-
-def _middle(fingerprint: Fingerprint) -> tuple[int, int]:
-    """Middle height and middle width of the images, in pixels."""
-    return int(median_low(fingerprint.heights)), int(median_low(fingerprint.widths))
 
 
 def _in_strides(length: int, most: int) -> int:
@@ -246,14 +241,14 @@ def _arithmetic(rules: _Rules) -> None:
 def _maps(rules: _Rules) -> None:
     patch = rules.values["patch"]
     if _sees_nearby(rules.values):
-        height, width = _middle(rules.fingerprint)
-        whole = math.ceil(max(height, width) / STRIDE) * STRIDE
+        largest = max(*rules.fingerprint.heights, *rules.fingerprint.widths)
+        whole = math.ceil(largest / STRIDE) * STRIDE
         rules.put(
             "tile",
             max(patch, whole if whole <= _WIDEST else _WIDE),
-            f"the middle image, {height} x {width} pixels, whole where that is at most {_WIDEST}, "
-            f"else {_WIDE}: this network sees what is near, whatever the size of the tile, and "
-            "large tiles have fewer edges",
+            f"the largest side of any image, {largest} pixels, where that is at most {_WIDEST}, "
+            f"else {_WIDE}, and never less than learnt from: this network sees what is near, "
+            "whatever the size of the tile, and large tiles have fewer edges",
         )
     rules.put("tile", patch, "this network sees the whole tile, so as large as those learnt from")
     if _sees_nearby(rules.values) and rules.values["tile"] >= _WIDE:
@@ -276,7 +271,11 @@ def _sees_nearby(values: Mapping[str, Any]) -> bool:
 
 
 def _fit_memory(
-    planned: PlanWithReasons, hardware: Hardware, given: Mapping[str, Any], memory: Memory | None
+    planned: PlanWithReasons,
+    fingerprint: Fingerprint,
+    hardware: Hardware,
+    given: Mapping[str, Any],
+    memory: Memory | None,
 ) -> PlanWithReasons:
     """Halve the batch, then the patch, until the training fits into the machine."""
     if memory is None:
@@ -296,9 +295,11 @@ def _fit_memory(
                 fix="set a smaller patch, batch or encoder",
             )
         reason = f"halved until {_MEMORY_SHARE:.0%} of {hardware.memory / 2**30:.0f} GiB suffice"
-        planned = replace(
-            planned,
-            plan=plan.model_copy(update={key: value}),
-            reasons=dict(planned.reasons) | {key: reason},
+        if key == "patch" and plan.tile == plan.patch and "tile" not in given:
+            planned = planned.put("tile", value, planned.reasons["tile"])
+        planned = planned.put(key, value, reason)
+        how, why = variation(fingerprint, planned.plan.plain(), given.get("augmentation", {}))
+        planned = planned.put(
+            "augmentation", how, "set by hand" if "augmentation" in given else why
         )
     return replace(planned, memory=need)

@@ -24,6 +24,7 @@ from mapwright.data.look import readable
 from mapwright.data.patterns import match_files
 from mapwright.data.spec import DatasetSpec
 from mapwright.data.splits import Fold
+from mapwright.data.variation import full_variation
 from mapwright.demo.generate import TILES
 from mapwright.demo.tiles import make_tiles
 from mapwright.errors import DatasetError
@@ -280,11 +281,13 @@ def _learn_first(recipe: Recipe, task: Task, clock: Clock | None) -> Model:
     else:
         settings["steps"] = recipe.pretrain.steps
     make_tiles(TILES[kind], root, count, least=SMALLEST, deadline=deadline)
+    made = open_dataset(root)
+    varied = full_variation(len(made.spec.used)).plain()  # it is to know more than made-up ground
     options = Options(
         budget=budget,
         began=task.began,
-        settings={**settings, "keep": "last"},
+        settings={**settings, "keep": "last", "augmentation": varied},
         resume=True,
         tensorboard=task.tensorboard,
     )
-    return train_on(open_dataset(root), task.out / "pretrain" / "run", options).model
+    return train_on(made, task.out / "pretrain" / "run", options).model

@@ -120,6 +120,8 @@ class Story:
         if self._options.resume and resume.is_interrupted(self._folder):
             self._splits, plan = resume.reopen(self._folder, counts)
             self._planned = PlanWithReasons(plan, self._planned.reasons)
+            if plan.fold_steps and "augmentation" not in (self._options.settings or {}):
+                self._planned = self._planned.put("augmentation", *self._vary(plan))
             return
         write_text(
             self._folder / "dataset.toml", to_toml(self._dataset.spec, self._dataset.reasons)

@@ -139,3 +139,22 @@ def test_weights_are_symmetric_and_never_zero() -> None:
 
 def test_an_image_smaller_than_a_tile_is_one_window() -> None:
     assert plan_windows(5, 7, 32, 0.5) == [Window(0, 0, 32, 32)]
+
+
+@given(sides, sides, tiles, tiles)
+def test_tiles_are_no_larger_than_an_image_needs(h: int, w: int, tile: int, least: int) -> None:
+    least = min(tile, least)
+    tiling = Tiling(tile, least=least)
+    within = tiling.within(h, w)
+    assert least <= within.tile <= tile
+    assert within.tile in (tile, least) or within.tile % 32 == 0
+    if within.tile < tile:
+        assert within.tile >= max(h, w), "one tile shows all of it"
+        assert tiling.pixels(h, w) == within.tile**2
+    assert tiling.pixels(h, w) == len(plan_windows(h, w, within.tile, 0.5)) * within.tile**2
+    assert Tiling(tile).within(h, w).tile == tile
+
+
+def test_about_as_many_pixels_are_seen_at_once_whatever_the_tile() -> None:
+    assert [Tiling(tile).at_once for tile in (64, 128, 256, 512, 768)] == [64, 16, 4, 1, 1]
+    assert Tiling(64, batch=3).at_once == 3

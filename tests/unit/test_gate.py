@@ -64,11 +64,14 @@ def test_a_gate_hears_a_single_pixel_and_the_whole_tile() -> None:
         gate.head.weight.fill_(1.0)
     one, many = quiet.clone(), quiet.clone()
     one[..., 3, 5], many[...] = 4.0, 1.0
-    assert (gate(one, 8) - gate(quiet, 8)).item() == pytest.approx(4 + 4 / 64)
-    assert (gate(many, 8) - gate(quiet, 8)).item() == pytest.approx(2)
+    there = torch.ones_like(quiet)
+    assert (gate(one, there) - gate(quiet, there)).item() == pytest.approx(4 + 4 / 64)
+    assert (gate(many, there) - gate(quiet, there)).item() == pytest.approx(2)
 
 
-def surest_window(gate: Gate, features: torch.Tensor, cells: int) -> torch.Tensor:
+def surest_window(
+    gate: Gate, features: torch.Tensor, known: torch.Tensor, cells: int
+) -> torch.Tensor:
     """The same by hand: windows half of their side apart, the last ones cut at the edge."""
     apart = max(1, cells // 2)
     rows, cols = (range(max(1, -(-(n - cells) // apart) + 1)) for n in features.shape[-2:])
@@ -78,7 +81,8 @@ def surest_window(gate: Gate, features: torch.Tensor, cells: int) -> torch.Tenso
             top, left = row * apart, col * apart
             part = features[..., top : top + cells, left : left + cells]
             pooled = torch.cat([part.mean(dim=(2, 3)), part.amax(dim=(2, 3))], dim=1)
-            said.append(gate.head(pooled)[:, 0])
+            some = known[..., top : top + cells, left : left + cells].amax(dim=(1, 2, 3)) > 0
+            said.append(torch.where(some, gate.head(pooled)[:, 0], -80.0))
     return torch.stack(said).amax(dim=0)
 
 
@@ -89,20 +93,49 @@ def test_of_a_large_tile_the_surest_window_counts(
 ) -> None:
     torch.manual_seed(height + 20 * width)
     gate, features = Gate(2, cells * stride), torch.randn(2, 2, height, width)
+    known = (torch.rand(2, 1, height, width) < 0.2).float()
+    pixels = known.repeat_interleave(stride, 2).repeat_interleave(stride, 3)
     with torch.inference_mode():
-        expected = surest_window(gate, features, cells)
-        torch.testing.assert_close(gate(features, height * stride), expected)
+        expected = surest_window(gate, features, known, cells)
+        torch.testing.assert_close(gate(features, pixels), expected)
 
 
 def test_every_pixel_of_a_large_tile_lies_in_a_window() -> None:
     gate, quiet = Gate(1, 96), torch.zeros(1, 1, 8, 7)
+    there = torch.ones(1, 1, 256, 224)
     with torch.no_grad():
         gate.head.weight.copy_(torch.tensor([[0.0, 1.0]]))
         for row in range(8):
             for col in range(7):
                 loud = quiet.clone()
                 loud[..., row, col] = 1.0
-                assert (gate(loud, 256) - gate(quiet, 256)).item() == pytest.approx(1)
+                assert (gate(loud, there) - gate(quiet, there)).item() == pytest.approx(1)
+
+
+def test_a_patch_that_is_no_multiple_of_the_stride_is_one_window() -> None:
+    network, _ = build_model("unet", "resnet18", 3, 2)
+    whole = model(network, side=100)
+    image = torch.randn(2, 3, 100, 100)
+    with torch.inference_mode():
+        features = network.encoder(torch.nn.functional.pad(image, (0, 28, 0, 28)))[-1]  # type: ignore[operator]
+        pooled = torch.cat([features.mean(dim=(2, 3)), features.amax(dim=(2, 3))], dim=1)
+        expected = whole.gate.head(pooled)[:, 0]  # type: ignore[union-attr]
+        torch.testing.assert_close(whole.everything(image).presence, expected)
+
+
+def test_ground_that_nobody_measured_is_not_asked() -> None:
+    network, _ = build_model("unet", "resnet18", 3, 2)
+    whole = model(network, side=64)
+    image = torch.randn(1, 3, 192, 192)
+    image[..., 64:, :], image[..., 64:] = torch.nan, torch.nan
+    asked: list[torch.Tensor] = []
+    handle = whole.gate.head.register_forward_hook(lambda _, __, out: asked.append(out[..., 0]))  # type: ignore[union-attr]
+    with torch.inference_mode():
+        presence = whole.everything(image).presence
+    handle.remove()
+    (windows,) = asked
+    assert windows.shape == (1, 5, 5)
+    torch.testing.assert_close(presence, windows[:, :2, :2].amax(dim=(1, 2)))
 
 
 def test_padding_beyond_the_stride_is_cut_from_the_logits_only() -> None:

@@ -193,6 +193,35 @@ def test_few_epochs_are_not_worth_varying() -> None:
     assert make_plan(fingerprint(), FAST, {"steps": 1, "gate": 0.2}).plan.augmentation.reflect
 
 
+def test_a_zoom_set_by_hand_is_not_idle_where_nothing_else_is_varied() -> None:
+    zoom = make_plan(fingerprint(), FAST, {"steps": 1, "augmentation": {"zoom": 2.0}})
+    assert (zoom.plan.augmentation.zoom, zoom.plan.augmentation.zoom_rate) == (2.0, 0.5)
+    rate = make_plan(fingerprint(), FAST, {"steps": 1, "augmentation": {"zoom_rate": 1.0}})
+    assert (rate.plan.augmentation.zoom, rate.plan.augmentation.reflect) == (1.4, False)
+
+
+def test_a_batch_that_is_halved_halves_the_epochs_too() -> None:
+    steps = math.ceil(1.5 * FEW * fingerprint().pixels / (8 * 256**2))
+    settings = {"steps": steps}
+    assert make_plan(fingerprint(), FAST, settings).plan.augmentation.varies
+    small = make_plan(fingerprint(), FAST, settings, memory=lambda plan: plan.batch * 2**31)
+    assert small.plan.batch == 4
+    assert not small.plan.augmentation.varies
+    assert f"fewer than {FEW}" in small.reasons["augmentation"]
+    by_hand = {**settings, "augmentation": {"blur": 0.5}}
+    small = make_plan(fingerprint(), FAST, by_hand, memory=lambda plan: plan.batch * 2**31)
+    assert small.plan.augmentation.blur == 0.5
+    assert small.reasons["augmentation"] == "set by hand"
+
+
+def test_tiles_shrink_with_what_is_learnt_from_where_a_network_sees_all_of_them() -> None:
+    def memory(plan: Plan) -> int:
+        return plan.batch * plan.patch**2 * 2**17
+
+    plan = make_plan(fingerprint(900), FAST, {"encoder": "mit_b0"}, memory=memory).plan
+    assert plan.tile == plan.patch < 256
+
+
 def test_every_value_has_its_reason() -> None:
     planned = make_plan(fingerprint(), FAST)
     told = {"clip", "fold_steps", "save_every", "seed"}

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mapwright.errors import SettingError
-from mapwright.experiment.design import lay_out, order_cells
+from mapwright.experiment.design import Configuration, lay_out, order_cells
 from mapwright.experiment.keys import KNOWN, checked, flatten, nest
 from mapwright.experiment.spec import StudySpec, read_study
 
@@ -197,3 +197,35 @@ def test_what_can_not_be_is_said_before_anything_is_trained(
 ) -> None:
     with pytest.raises(SettingError, match=message):
         read_study(written(tmp_path, text))
+
+
+def varied(configuration: Configuration) -> dict[str, Any]:
+    return {k: v for k, v in configuration.settings.items() if k.startswith("augmentation.")}
+
+
+def test_configurations_of_other_epochs_vary_tiles_as_the_base_does() -> None:
+    usual = {name: value for name, value in PLANNED.items() if name.startswith("augmentation.")}
+    spec = study(factors={"loss": ["dice"], "patch": [64], "steps": [9]})
+    base, *others = lay_out(spec, PLANNED, Path()).configurations
+    assert varied(base) == {}, "its own epochs are those that were planned for"
+    assert {entry.label: varied(entry) for entry in others} == {
+        "loss=dice": {}, "patch=64": usual, "steps=9": usual,
+    }  # fmt: skip
+    spec = study(factors={"augmentation": {"zoom": [1.0]}, "patch": [64]}, design="grid")
+    small = next(c for c in lay_out(spec, PLANNED, Path()).configurations)
+    assert varied(small) == {**usual, "augmentation.zoom": 1.0}
+
+
+def test_where_the_clock_ends_trainings_all_vary_tiles_as_planned() -> None:
+    factors = {"augmentation": {"rotate": [0.0, 0.5]}}
+    base, still = lay_out(study(factors=factors, seconds=60.0), PLANNED, Path()).configurations
+    assert varied(base)["augmentation.rotate"] == 0.5 == base.levels["augmentation.rotate"]
+    assert varied(still) == {**varied(base), "augmentation.rotate": 0.0}
+
+
+def test_ways_to_divide_share_tiles_for_maps() -> None:
+    asked = {"splits": ["tiles", "block"], "tile": 128, "block": 512, "buffer": 64}
+    spec = study(factors={}, folds=3, optimism=asked)
+    for entry in lay_out(spec, {**PLANNED, "tile": 160}, Path()).configurations:
+        assert (entry.settings["tile"], entry.settings["overlap"]) == (160, PLANNED["overlap"])
+        assert len(varied(entry)) == 9

@@ -35,6 +35,13 @@ class Augmentation(Config):
     blur: float = Field(default=0.15, ge=0, le=1)
 
     @property
+    def varies(self) -> bool:
+        """Whether it does anything at all."""
+        zooms = self.zoom_rate > 0 and self.zoom > 1
+        values = (self.rotate, self.brightness, self.contrast, self.tint, self.noise, self.blur)
+        return self.reflect or zooms or any(values)
+
+    @property
     def context(self) -> float:
         """How much larger than the tile its source must be, so that no turn looks outside."""
         turn = math.sqrt(2) if self.rotate else 1.0

@@ -17,7 +17,6 @@ FEW = 30
 
 _COLOURS = 3  # bands; more are a spectrum
 _FAINT = {"brightness": 0.05, "contrast": 0.05, "tint": 0.02, "noise": 0.03, "blur": 0.0}
-"""How spectra are varied: about as much as air and sensor do."""
 _NONE = {
     "reflect": False, "rotate": 0.0, "zoom": 1.0, "zoom_rate": 0.0, "brightness": 0.0,
     "contrast": 0.0, "tint": 0.0, "noise": 0.0, "blur": 0.0,
@@ -41,7 +40,7 @@ def variation(
     spectral = len(fingerprint.bands) > _COLOURS
     # objects of mostly empty images are drawn again and again, however many images there are
     few = epochs < FEW and not learning["gate"]
-    usual = _NONE if few else _FAINT if spectral else {}
+    usual = _none(given) if few else full_variation(len(fingerprint.bands)).plain()
     how = Augmentation.parse({**usual, **given}, "augmentation")
     if few:
         return how, (
@@ -57,6 +56,21 @@ def variation(
         )
         + "; strengths are in units of each band's deviation"
     )
+
+
+def full_variation(bands: int) -> Augmentation:
+    """How tiles are varied that are seen often: spectra about as much as air and sensor do.
+
+    Args:
+        bands: Number of bands; more than three are a spectrum.
+    """
+    return Augmentation.parse(_FAINT if bands > _COLOURS else {}, "augmentation")
+
+
+def _none(given: Mapping[str, Any]) -> dict[str, Any]:
+    """Nothing is varied; but a zoom set by hand keeps its rate, and a rate its zoom."""
+    zoomed = {"zoom", "zoom_rate"} & given.keys()
+    return {key: value for key, value in _NONE.items() if not (zoomed and key.startswith("zoom"))}
 
 
 def epochs_of(fingerprint: Fingerprint, learning: Mapping[str, Any]) -> float:

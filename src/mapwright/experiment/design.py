@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from itertools import product
@@ -171,8 +171,11 @@ def _paired(spec: StudySpec, make: _Maker) -> Layout:
 
 class _Maker:
     def __init__(self, spec: StudySpec, planned: Mapping[str, Any], folder: Path) -> None:
-        self._base, self._planned, self._folder = spec.base_settings, planned, folder
-        self._seconds = spec.seconds
+        self._planned, self._folder, self._seconds = planned, folder, spec.seconds
+        self._base = spec.base_settings
+        self._shared: tuple[str, ...] = ("augmentation",) if spec.seconds else ()
+        if spec.optimism:  # planned from the pieces, they would differ between ways to divide
+            self._shared = ("augmentation", "tile", "overlap")
 
     def default(self, name: str) -> Any:
         """The base's value of a setting."""
@@ -192,12 +195,39 @@ class _Maker:
         self, label: str, own: Mapping[str, Any], levels: Mapping[str, Any]
     ) -> Configuration:
         """A configuration from what it changes of the base."""
-        return configure(label, self._base, own, levels, self._folder, self._seconds)
+        base = steady(self._base, self._planned, own, self._shared)
+        return configure(label, base, own, levels, self._folder, self._seconds)
 
     def division(self, kind: str) -> Configuration:
         """The base, trained on one way to divide the data."""
         base = self.configuration(kind, {}, {SPLIT: kind})
         return replace(base, id=_id([base.id, kind]))
+
+
+EPOCHS = frozenset({"steps", "batch", "patch", "gate"})
+"""What says how often a training sees its images, and so whether a plan varies tiles."""
+
+
+def steady(
+    base: Mapping[str, Any],
+    planned: Mapping[str, Any],
+    own: Collection[str],
+    shared: Collection[str] = (),
+) -> dict[str, Any]:
+    """The base for a configuration, with what it must not differ in by the way.
+
+    Whether tiles are varied follows from how often images are seen. A configuration that differs
+    from the base in that still varies tiles as the base does.
+
+    Args:
+        base: Settings that all configurations share, by dotted name.
+        planned: What the plan chooses for the base, by dotted name.
+        own: Settings that the configuration changes.
+        shared: Settings, or tables of them, that are to be as planned for the base in any case.
+    """
+    fixed = {*shared, "augmentation"} if EPOCHS & set(own) else set(shared)
+    kept = {name: value for name, value in planned.items() if name.partition(".")[0] in fixed}
+    return {**kept, **base}
 
 
 def configure(

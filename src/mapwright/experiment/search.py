@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,6 +23,7 @@ from mapwright.experiment.design import (
     Factor,
     configure,
     order_cells,
+    steady,
     with_start,
 )
 from mapwright.experiment.measure import column_of, measure_named
@@ -100,7 +101,8 @@ def run_search(task: SearchTask) -> dict[str, Any]:
     name = store.begin(identity, planned, splits)
     write_text(task.out / "space.toml", task.space.read_text(encoding="utf-8"))
     study = _open_study(task, space, f"{name}-search")
-    search = _Search(task, space, store, bench, study, began)
+    base = steady(space.base_settings, planned, space.choices)
+    search = _Search(task, space, base, store, bench, study, began)
     results = search.run()
     write_page(task.out, dataset, results)
     return results
@@ -126,11 +128,13 @@ class _Search:
         self,
         task: SearchTask,
         space: Space,
+        base: Mapping[str, Any],
         store: Store,
         bench: Bench,
         study: Study,
         began: float,
     ) -> None:
+        self._base = base
         self._task, self._space, self._store, self._bench = task, space, store, bench
         self._study, self._began, self._choices = study, began, space.choices
         self._score = measure_named(space.metric, bench.dataset.spec.class_names)
@@ -194,7 +198,7 @@ class _Search:
         levels = {name: suggest(trial, name, choice) for name, choice in self._choices.items()}
         configuration = configure(
             f"choice {trial.number}",
-            self._space.base_settings,
+            self._base,
             levels,
             levels,
             self._task.space.parent,

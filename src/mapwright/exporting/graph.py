@@ -73,15 +73,20 @@ class ExportGraph(nn.Module):
 
     def _look(self, member: SegmentationModel, image: Tensor) -> Look:
         """What the member says, but padded so that the graph holds for any size it must."""
-        x, stride = member.inputs(image), member.stride
         height, width = image.shape[-2:]
+        x = self._whole(member.inputs(image), member.stride)
+        known = self._whole((~member.inputs.invalid(image)).float(), member.stride)
+        return member.look(x, known, height, width, self.form.presence)
+
+    def _whole(self, x: Tensor, stride: int) -> Tensor:
+        height, width = x.shape[-2:]
         if self.form.dynamic:  # a fixed padding and a cut, since the amount is not known here
             x = nn.functional.pad(x, (0, stride - 1, 0, stride - 1))
             x = x[..., : (height + stride - 1) // stride * stride, :]
             x = x[..., : (width + stride - 1) // stride * stride]
         elif beyond := -self.form.tile % stride:
             x = nn.functional.pad(x, (0, beyond, 0, beyond))
-        return member.look(x, height, width, self.form.presence)
+        return x
 
     def _result(self, soft: Tensor, logits: Sequence[Tensor], invalid: Tensor) -> Tensor:
         """What the form asks for, of (N, K, h, w) raw probabilities and (N, h, w) bool."""

@@ -13,6 +13,7 @@ import segmentation_models_pytorch as smp
 import torch
 from torch import Tensor, nn
 
+_NOTHING = -80.0  # a logit: as sure as single precision can say that there is no object
 _WITHOUT_PYRAMID = (smp.DPT,)  # its encoder gives tokens, not maps of falling size
 
 
@@ -32,16 +33,20 @@ class Gate(nn.Module):
         self.side = side
         self.head = nn.Linear(2 * channels, 1)
 
-    def forward(self, features: Tensor, height: int) -> Tensor:
+    def forward(self, features: Tensor, known: Tensor) -> Tensor:
         """Logits of a batch.
 
         Args:
             features: (N, F, h, w) of tiles.
-            height: Rows of the tiles, in pixels, of which features have h.
+            known: (N, 1, H, W) float, 1 where the tiles hold a measurement; H and W are multiples
+                of h and w. A window without any is not asked.
         """
-        cells = max(1, round(self.side * int(features.shape[-2]) / int(height)))
+        rows, height = int(features.shape[-2]), int(known.shape[-2])
+        cells = max(1, -(-self.side * rows // height))
         pooled = torch.cat([_mean(features, cells), _highest(features, cells)], dim=1)
-        presence: Tensor = self.head(pooled.movedim(1, -1)).amax(dim=(1, 2, 3))
+        said = self.head(pooled.movedim(1, -1))[..., 0]
+        some = _highest(nn.functional.max_pool2d(known, height // rows), cells)[:, 0]
+        presence: Tensor = said.masked_fill(some <= 0, _NOTHING).amax(dim=(1, 2))
         return presence
 
 

@@ -122,13 +122,15 @@ class SegmentationModel(nn.Module):
 
     def everything(self, image: Tensor) -> Look:
         """All that the model says of a batch; the same logits as `forward`."""
-        return self.look(self._padded(image), image.shape[-2], image.shape[-1])
+        known = self._whole((~self.inputs.invalid(image)).float())
+        return self.look(self._padded(image), known, image.shape[-2], image.shape[-1])
 
-    def look(self, x: Tensor, height: int, width: int, gated: bool = True) -> Look:
+    def look(self, x: Tensor, known: Tensor, height: int, width: int, gated: bool = True) -> Look:
         """All that the model says of standardised tiles.
 
         Args:
             x: (N, C, H, W) standardised, padded at the bottom and on the right.
+            known: (N, 1, H, W) float, 1 where there is a measurement; padded by 0.
             height: Rows without padding.
             width: Columns without padding.
             gated: Whether to ask the gate, if there is one.
@@ -138,9 +140,9 @@ class SegmentationModel(nn.Module):
         with deepest_features(self.network) as found:
             seen = self.parted(self.network(x)[..., :height, :width])
         if found:
-            presence: Tensor = self.gate(found[0], x.shape[-2])
+            presence: Tensor = self.gate(found[0], known)
         else:
-            presence = self.gate(object_odds(seen.logits), height)
+            presence = self.gate(object_odds(seen.logits), known[..., :height, :width])
         return seen._replace(presence=presence)
 
     def parted(self, channels: Tensor) -> Look:
@@ -150,9 +152,9 @@ class SegmentationModel(nn.Module):
         return Look(channels[:, :-1], border=channels[:, -1])
 
     def _padded(self, image: Tensor) -> Tensor:
-        x: Tensor = self.inputs(image)
-        height, width = x.shape[-2:]
-        down, right = -height % self.stride, -width % self.stride
-        if down or right:  # zeros after standardising: the same as invalid
-            x = nn.functional.pad(x, (0, right, 0, down))
-        return x
+        return self._whole(self.inputs(image))  # zeros after standardising: the same as invalid
+
+    def _whole(self, x: Tensor) -> Tensor:
+        """(N, C, H, W) with zeros at the bottom and on the right, to multiples of the stride."""
+        down, right = (-length % self.stride for length in x.shape[-2:])
+        return nn.functional.pad(x, (0, right, 0, down)) if down or right else x

@@ -309,7 +309,8 @@ class Model:
 
     @property
     def _tiling(self) -> Tiling:
-        return Tiling(self.bundle.tile, self.bundle.plan.overlap)
+        bundle = self.bundle
+        return Tiling(bundle.tile, bundle.plan.overlap, least=bundle.smallest_tile)
 
     def _parts(
         self, source: Source, progress: Progress | None = None, presence: Presence | None = None

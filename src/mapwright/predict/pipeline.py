@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from mapwright.data.dataset import Sample
+from mapwright.plan import STRIDE, Plan
 from mapwright.predict.engines import Engine
 from mapwright.predict.presence import Presence
 from mapwright.predict.stitch import Strip, stitch
@@ -29,16 +31,36 @@ class Tiling:
         tile: Side of the square tiles, in pixels.
         overlap: Smallest share by which neighbours overlap.
         batch: Tiles at a time; None = as many as have about the pixels of four of 256 x 256.
+        least: Smallest side that tiles may have, where an image needs none so large as `tile`;
+            None = they are never smaller.
     """
 
     tile: int
     overlap: float = 0.5
     batch: int | None = None
+    least: int | None = None
 
     @property
     def at_once(self) -> int:
         """Tiles at a time."""
         return self.batch or max(1, _PIXELS // self.tile**2)
+
+    def within(self, height: int, width: int) -> Tiling:
+        """The same for an image of some size: one tile of it need not be larger than it is."""
+        if self.least is None:
+            return self
+        whole = math.ceil(max(height, width) / STRIDE) * STRIDE
+        return replace(self, tile=min(self.tile, max(self.least, whole)))
+
+    def pixels(self, height: int, width: int) -> int:
+        """Pixels of all tiles of an image of some size."""
+        tile = self.within(height, width).tile
+        return len(plan_windows(height, width, tile, self.overlap)) * tile**2
+
+
+def tiling_of(plan: Plan) -> Tiling:
+    """How images are cut for prediction by a plan."""
+    return Tiling(plan.tile, plan.overlap, least=min(plan.patch, plan.tile))
 
 
 def predict_rows(
@@ -63,6 +85,7 @@ def predict_rows(
         Strips of probabilities, and of borders where the model says them, from the top row to the
         last; both are blended alike.
     """
+    tiling = tiling.within(*size)
     windows = plan_windows(*size, tiling.tile, tiling.overlap)
 
     def tiles() -> Iterator[tuple[Window, Probabilities]]:

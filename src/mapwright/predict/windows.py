@@ -25,11 +25,6 @@ def plan_windows(height: int, width: int, tile: int, overlap: float) -> list[Win
     return [Window(row, col, tile, tile) for row in rows for col in cols]
 
 
-def pixels_seen(height: int, width: int, tile: int, overlap: float) -> int:
-    """Pixels of all tiles of `plan_windows` together."""
-    return len(_starts(height, tile, overlap)) * len(_starts(width, tile, overlap)) * tile**2
-
-
 def _starts(length: int, tile: int, overlap: float) -> list[int]:
     last = length - tile
     if last <= 0:

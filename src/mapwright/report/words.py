@@ -122,8 +122,9 @@ def _training(facts: Facts) -> str:
         f"labelled pixels; {OPTIMIZERS[plan.optimizer].words}, learning rate "
         f"{plan.learning_rate:g} after a warm-up of {plan.warmup:.0%}, then a cosine to zero; "
         f"weight decay {plan.weight_decay:g}; "
-        f"{steps} steps of {plan.batch} tiles of {plan.patch} x {plan.patch} pixels, varied as the "
-        f"plan says; {plan.precision}; gradients clipped at {plan.clip:g}. "
+        f"{steps} steps of {plan.batch} tiles of {plan.patch} x {plan.patch} pixels, "
+        f"{'varied as the plan says' if plan.augmentation.varies else 'not varied'}; "
+        f"{plan.precision}; gradients clipped at {plan.clip:g}. "
         f"It took {history.seconds / 60:.1f} minutes in all on {history.hardware}"
     )
     text += f", of a budget of {history.budget / 60:.0f}." if history.budget else "."

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -24,9 +25,8 @@ from mapwright.metrics.confusion import confusion, iou, mean_over_present
 from mapwright.models.inputs import SegmentationModel
 from mapwright.models.weights import StartingWeights
 from mapwright.plan import Plan
-from mapwright.predict.pipeline import Tiling, decide, predict_samples, predict_whole
+from mapwright.predict.pipeline import decide, predict_samples, predict_whole, tiling_of
 from mapwright.predict.torch_engine import TorchEngine
-from mapwright.predict.windows import pixels_seen
 from mapwright.progress import progress_bar
 from mapwright.training.ahead import reading_threads
 from mapwright.training.loop import Record, fit
@@ -173,7 +173,7 @@ class Validation:
 
     def __init__(self, job: Job) -> None:
         self._job = job
-        self._tiling = Tiling(job.plan.tile, job.plan.overlap)
+        self._tiling = tiling_of(job.plan)
 
     def __call__(self, model: nn.Module) -> dict[str, float]:
         """IoU per class, and their mean as `score`."""
@@ -254,16 +254,24 @@ def measure(job: Job, seconds: float) -> Speed:
         deadline=watch.began + seconds * 0.8,
         threads=reading_threads(job.hardware),
     )
+    return Speed(watch.step, _pixel(job, model, seconds * 0.1))
+
+
+def _pixel(job: Job, model: SegmentationModel, seconds: float) -> float:
+    """Seconds to predict a pixel: of a part of one image, reckoned up for the tiles of them all."""
+    whole = tiling_of(job.plan)
     height, width = job.dataset.size(job.train[0])
-    part = Window(0, 0, min(height, plan.tile), min(width, plan.tile))  # one tile tells as much
+    tiling = whole.within(height, width)
+    side = tiling.tile * (1 + math.ceil(math.sqrt(tiling.at_once)) // 2)  # tiles come in batches
+    part = Window(0, 0, min(height, side), min(width, side))
     image = job.cache.read(job.train[0], part).image
     engine = TorchEngine([model], len(job.dataset.spec.classes), device=job.hardware.device)
-    tiling = Tiling(plan.tile, plan.overlap)
     predict_whole(engine, image, tiling)
     began, times = time.monotonic(), 0
-    while times < 1 or (time.monotonic() - began < seconds * 0.1 and times < 8):
+    while times < 1 or (time.monotonic() - began < seconds and times < 8):
         predict_whole(engine, image, tiling)
         times += 1
-    tiles = pixels_seen(height, width, plan.tile, plan.overlap) / plan.tile**2
-    each = (time.monotonic() - began) / times
-    return Speed(watch.step, each * tiles / (height * width))
+    each = (time.monotonic() - began) / times / tiling.pixels(part.height, part.width)
+    sizes = list(zip(job.fingerprint.heights, job.fingerprint.widths, strict=True))
+    seen = sum(whole.pixels(*size) for size in sizes)
+    return each * seen / sum(map(math.prod, sizes))

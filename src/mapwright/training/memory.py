@@ -19,11 +19,18 @@ from mapwright.data.spec import DatasetSpec
 from mapwright.models.inputs import SegmentationModel
 from mapwright.plan import Plan
 from mapwright.planning import Memory
+from mapwright.predict.pipeline import tiling_of
 from mapwright.training.judge import judge
 
 _STATES = 2  # gradients and the weights kept, beside the weights
 _TRANSIENT = 3.0  # largest tensors alive at once in the backward pass; measured on five networks
 _KERNELS = 35 * 2**20  # bytes: buffers of the convolution library; measured
+
+
+def _looked_at(plan: Plan) -> float:
+    """How much larger tensors are when held-out images are looked at, in single precision."""
+    tile = plan.tile**2 * tiling_of(plan).at_once
+    return tile / (plan.batch * plan.patch**2) * (2 if plan.precision == "bfloat16" else 1)
 
 
 def memory_of(spec: DatasetSpec, fingerprint: Fingerprint) -> Memory:
@@ -47,13 +54,15 @@ def memory_of(spec: DatasetSpec, fingerprint: Fingerprint) -> Memory:
         sources = area * 4 * len(spec.used)
         ahead = LAG * (sources + area * 8 * (1 + model.border))  # batches that are read meanwhile
         states = 1 + _STATES + OPTIMIZERS[plan.optimizer].moments
-        training = kept + states * weights + int(_TRANSIENT * largest) + _KERNELS
+        training = kept + states * weights + int(_TRANSIENT * largest)
+        looking = states * weights + int(_TRANSIENT * largest * _looked_at(plan))
         return (
             base
             + min(samples, psutil.virtual_memory().available // 4)
             + 3 * sources
             + ahead
-            + training
+            + max(training, looking)
+            + _KERNELS
         )
 
     return predict
