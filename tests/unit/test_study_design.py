@@ -225,7 +225,7 @@ def test_where_the_clock_ends_trainings_all_vary_tiles_as_planned() -> None:
 
 def test_ways_to_divide_share_tiles_for_maps() -> None:
     asked = {"splits": ["tiles", "block"], "tile": 128, "block": 512, "buffer": 64}
-    spec = study(factors={}, folds=3, optimism=asked)
+    spec = StudySpec.parse({"name": "s", "folds": 3, "optimism": asked}, "a test")
     for entry in lay_out(spec, {**PLANNED, "tile": 160}, Path()).configurations:
         assert (entry.settings["tile"], entry.settings["overlap"]) == (160, PLANNED["overlap"])
         assert len(varied(entry)) == 9
