@@ -47,7 +47,8 @@ def test_a_network_chosen_by_hand_is_the_one_that_learns_first(
         return SimpleNamespace(model=None)
 
     monkeypatch.setattr("mapwright.recipe.make_tiles", lambda *given, **more: None)
-    monkeypatch.setattr("mapwright.recipe.open_dataset", lambda root: None)
+    made = SimpleNamespace(spec=SimpleNamespace(used=(0, 1, 2, 3)))
+    monkeypatch.setattr("mapwright.recipe.open_dataset", lambda root: made)
     monkeypatch.setattr("mapwright.recipe.train_on", train_on)
     plan = {"encoder": "mobilenet_v2", "architecture": "fpn", "folds": 5}
     recipe = Recipe.parse({"pretrain": {"clouds": 100}, "plan": plan}, "a recipe")
@@ -55,3 +56,6 @@ def test_a_network_chosen_by_hand_is_the_one_that_learns_first(
     _learn_first(recipe, task, None)
     assert (trained["encoder"], trained["architecture"]) == ("resnet34", "fpn")
     assert "folds" not in trained
+    varied = trained["augmentation"]
+    assert varied["reflect"], "what is learnt on made-up ground is to hold elsewhere"
+    assert varied["brightness"] == 0.05, "four bands are a spectrum"

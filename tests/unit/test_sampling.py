@@ -55,7 +55,7 @@ def test_mostly_empty_images_are_learnt_from_as_such() -> None:
 def test_tiles_are_as_small_as_counted_objects_allow(largest: float, patch: int) -> None:
     planned = make_plan(ships(largest=largest), FAST, objects=True)
     assert planned.plan.patch == patch
-    assert ("nine of ten objects are smaller" in planned.reasons["patch"]) == (patch < 256)
+    assert ("nine of ten objects have fewer pixels" in planned.reasons["patch"]) == (patch < 256)
     assert planned.plan.batch == (16 if patch == 128 else 8)
 
 
