@@ -12,7 +12,7 @@ from typing import Any
 from mapwright.data.augmentation import Augmentation
 from mapwright.data.fingerprint import Fingerprint
 
-FEW = 30
+FEW = 15
 """Epochs below which tiles are not varied."""
 
 _COLOURS = 3  # bands; more are a spectrum
